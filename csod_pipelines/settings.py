@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings.exceptions import SettingsError as NotJson
 
 from csod_pipelines.config import Config
 
@@ -201,16 +200,18 @@ def load_settings(env: Mapping[str, str] | None = None, *, need: Sequence[str] =
     ``need``: fields that must be set, such as NEED_GATEWAY. Raises SettingsError.
     """
     variables = environment() if env is None else env
+    for section in ("administrate", "cornerstone"):
+        if variables.get(variable(section)):
+            example = variable(f"{section}.client_id")
+            raise SettingsError(
+                f"{variable(section)} is no setting; those of its section are set in the environment, for example {example}=abc"
+            )
     try:
         given = _GivenVariables(Settings, variables)()
         config_file = given.pop(PREFIX + "CONFIG", None) or given.pop("config_file", None)
         settings = Settings(**given, **({PREFIX + "CONFIG": config_file} if config_file else {}))
     except ValidationError as err:
         raise SettingsError("\n".join(_mistyped(row) for row in err.errors(include_url=False))) from err
-    except NotJson as err:  # a section's name used as a variable: CSOD_PIPELINES_ADMINISTRATE=...
-        raise SettingsError(
-            f"{err}: there is no such variable; {variable('administrate.api_url')} is an example of those there are"
-        ) from err
     missing = [name for name in need if not _value(settings, name)]
     if missing:
         raise SettingsError("\n".join(_missing(name) for name in missing))
