@@ -1,0 +1,60 @@
+"""Questions an operator asks from the browser. They read our own database and write nothing anywhere."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from csod_pipelines.defs.assets import JOB_TAG, OWNERS
+from csod_pipelines.defs.forms import ReportForm, TraceForm
+from csod_pipelines.defs.reporting import table
+from csod_pipelines.defs.resources import House
+
+TRACE_OP = "tell_story"
+PARKED_OP = "list_parked"
+
+
+def _tool(name: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(name, group_name="operator_tools", kinds={"table"}, owners=OWNERS, tags={JOB_TAG: name}, description=description)
+
+
+@dg.multi_asset(
+    name=TRACE_OP,
+    specs=[
+        _tool(
+            "trace_record",
+            """Everything that happened to one record, in plain sentences and as a table: which change arrived, what was done
+on which side, with which outcome.
+
+**Runs** when an operator starts it with `kind` and `id`. The same as `csod-pipelines trace KIND ID`.
+
+**When it fails**: the kind is not known or nothing is known of that id; the message says which words there are.""",
+        )
+    ],
+)
+def trace_record(context: dg.AssetExecutionContext, config: TraceForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
+    story = house.engine.trace(config.kind, config.id)
+    for line in story.lines:
+        context.log.info("%s", line)
+    shown = {"operations": table(story.rows)} if story.rows else {}
+    told = "\n".join(f"- {line}" for line in story.lines)
+    yield dg.MaterializeResult(metadata={"record": f"{config.kind} {config.id}", "story": dg.MetadataValue.md(told), **shown})
+
+
+@dg.multi_asset(
+    name=PARKED_OP,
+    specs=[
+        _tool(
+            "parked_records",
+            """Records that wait for a person: since when, why, who can mend it and what to do. Each is set aside alone; all others go on.
+
+**Runs** when an operator starts it. The same as `csod-pipelines parked`; `csod-pipelines replay` tries a record
+again once its cause is mended.
+
+**When it fails**: our database did not answer; the message says why.""",
+        )
+    ],
+)
+def parked_records(config: ReportForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
+    rows = house.engine.parked(limit=config.limit)
+    shown = table(rows, most=config.limit) if rows else "nothing is parked"
+    yield dg.MaterializeResult(metadata={"parked": len(rows), "records": shown})

@@ -1,0 +1,131 @@
+"""From what the engine did to what Dagster shows: metadata, tables, log lines, and failures that say what to do.
+
+Totals only; rows appear in one bounded table and hold ids and states, never names or addresses (the engine sees to it).
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from csod_pipelines.defs.forms import RunMode
+from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.totals import Totals
+
+PROGRESS_SECONDS = 30
+TABLE_ROWS = 100
+STOPPED_TAG = "csod/stopped"
+
+COLUMNS = ("when", "what", "administrate", "cornerstone", "outcome", "reason")
+
+
+class Progress:
+    """Given to the engine: keeps the newest totals for a failure's metadata and logs them every half minute."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self.totals: Totals | None = None
+        self._log = context.log
+        self._logged = time.monotonic()
+
+    def __call__(self, totals: Totals) -> None:
+        self.totals = totals
+        if time.monotonic() - self._logged >= PROGRESS_SECONDS:
+            self._logged = time.monotonic()
+            self._log.info("so far: %s", in_words(totals))
+
+
+@contextmanager
+def failing_in_words(context: dg.AssetExecutionContext) -> Iterator[Progress]:
+    """Turns FlowStopped into a failure without retry that carries the totals so far.
+
+    The run is stamped in every case but a killed process: the sensors wait longer before they start a flow again whose
+    last run failed by itself (no retry storm with a wrong secret), and start it at once where a worker merely died.
+    """
+    progress = Progress(context)
+    try:
+        yield progress
+    except Exception as err:
+        context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "true"})
+        if not isinstance(err, FlowStopped):
+            raise
+        raise dg.Failure(description=str(err), metadata=metadata(progress.totals), allow_retries=False) from err
+
+
+def report(
+    context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, more: Mapping[str, Any] | None = None
+) -> Iterator[dg.MaterializeResult]:
+    """The result of a run on its asset: a materialization when applied, an observation when it was a plan."""
+    shown = _shown(context, totals, mode=mode, key=key, more=more)
+    if mode is RunMode.apply:
+        yield dg.MaterializeResult(asset_key=key, metadata=shown)
+        return
+    for partition in context.partition_keys if context.has_partition_key_range or context.has_partition_key else [None]:
+        context.log_event(dg.AssetObservation(asset_key=key, partition=partition, metadata=shown))
+
+
+def report_partition(context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, partition: str) -> None:
+    """The same for one partition of several in a run, written at once: a later crash leaves the finished ones marked,
+    each with its own numbers (a MaterializeResult would mark all of them, and only at the end)."""
+    shown = _shown(context, totals, mode=mode, key=key, more=None)
+    event = dg.AssetMaterialization if mode is RunMode.apply else dg.AssetObservation
+    context.log_event(event(asset_key=key, partition=partition, metadata=shown))
+
+
+def _shown(
+    context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, more: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    summary = in_words(totals)
+    say = context.log.warning if totals.failed else context.log.info
+    say("%s, %s: %s", key.path[-1], mode.value, summary)
+    return {"summary": summary, "mode": mode.value, **metadata(totals), **(more or {})}
+
+
+def metadata(totals: Totals | None) -> dict[str, Any]:
+    if totals is None:
+        return {}
+    shown: dict[str, Any] = dict(totals.as_metadata())
+    if totals.done:
+        shown["done"] = dg.MetadataValue.md("\n".join(f"- {what}: {number}" for what, number in sorted(totals.done.items())))
+    if totals.sample:
+        shown["operations"] = table(totals.sample, columns=COLUMNS)
+    return shown
+
+
+def table(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str] = (), most: int = TABLE_ROWS) -> dg.TableMetadataValue:
+    """The first rows as a table. Columns that no row has are left out; those not named come last."""
+    seen = {name for row in rows for name in row}
+    names = [name for name in columns if name in seen] + sorted(seen.difference(columns))
+    records = [dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in rows[:most]]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in names])
+    return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def together(several: Sequence[Totals]) -> Totals:
+    """One account of what was done kind by kind."""
+    whole = Totals()
+    for totals in several:
+        whole.read += totals.read
+        whole.operations.update(totals.operations)
+        whole.dispositions.update(totals.dispositions)
+        whole.done.update(totals.done)
+        whole.waiting += totals.waiting
+        whole.seconds += totals.seconds
+        whole.sample.extend(totals.sample)
+        whole.stopped_reason = totals.stopped_reason
+    return whole
+
+
+def in_words(totals: Totals) -> str:
+    done = ", ".join(f"{number} {what}" for what, number in sorted(totals.done.items())) or "nothing written"
+    failed = f"; {totals.failed} failed or only partly done" if totals.failed else ""
+    waiting = f"; {totals.waiting} still waiting" if totals.waiting else ""
+    stopped = f"; ended: {totals.stopped_reason}" if totals.stopped_reason else ""
+    return f"{totals.read} records read, {done}{failed}{waiting}{stopped}"
+
+
+def _cell(value: Any) -> str | int | float | bool:
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float | bool) else str(value)
