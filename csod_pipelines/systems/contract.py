@@ -1,0 +1,150 @@
+"""The contract register: every endpoint, field, rule and switch of a vendor that the code relies on, and how sure of it we are.
+
+``systems/<vendor>/contract.yaml`` holds the rows; an override file replaces values by name once a probe has settled a guess.
+Adapters ask for paths, rules and switches by name, so a name that is not registered cannot be relied on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from csod_pipelines.model.keys import SystemName
+
+KINDS = ("endpoint", "field", "rule", "switch")
+PROVENANCES = ("documented", "seen in a client", "inferred", "guess")
+#: An endpoint without a published limit starts here.
+DEFAULT_PER_MINUTE = 60
+
+
+class UnregisteredName(KeyError):
+    """The code asked for a name that the register does not hold, or for a row of another kind."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ContractError(ValueError):
+    """A register or an override file that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    name: str
+    kind: str
+    value: Any
+    provenance: str
+    source: str
+    fallback: str | None = None
+    probe: str | None = None
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+    concurrency: int | None = None
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """The published limit of one bucket; calls beyond it are answered 429."""
+
+    bucket: str
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    system: SystemName
+    rows: Mapping[str, Row]
+
+    def row(self, name: str, *, kind: str | None = None) -> Row:
+        row = self.rows.get(name)
+        if row is None:
+            raise UnregisteredName(f"{name!r} is not in the contract register of {self.system}; add a row to its contract.yaml")
+        if kind is not None and row.kind != kind:
+            raise UnregisteredName(f"{name!r} is registered for {self.system} as a {row.kind}, not as a {kind}")
+        return row
+
+    def path(self, name: str, **parts: object) -> str:
+        """The path of an endpoint with its ``{placeholders}`` filled in."""
+        path = str(self.row(name, kind="endpoint").value)
+        return path.format(**parts) if parts else path
+
+    def switch(self, name: str) -> bool:
+        return bool(self.row(name, kind="switch").value)
+
+    def rule(self, name: str) -> Any:
+        return self.row(name, kind="rule").value
+
+    def field(self, name: str) -> Any:
+        return self.row(name, kind="field").value
+
+    def bucket(self, name: str) -> str:
+        """The rate bucket of an endpoint."""
+        return f"{self.system}:{self.row(name, kind='endpoint').name}"
+
+    def limits(self) -> Iterator[Limit]:
+        """One limit a bucket. Rules may carry limits too: a daily volume is counted in a bucket of its own."""
+        for row in self.rows.values():
+            limited = row.per_second or row.per_minute or row.per_day or row.concurrency
+            if row.kind == "endpoint" or limited:
+                minute = row.per_minute if limited else DEFAULT_PER_MINUTE
+                yield Limit(
+                    bucket=f"{self.system}:{row.name}",
+                    per_second=row.per_second,
+                    per_minute=minute,
+                    per_day=row.per_day,
+                    concurrency=row.concurrency,
+                )
+
+    def with_values(self, values: Mapping[str, Any]) -> Contract:
+        rows = dict(self.rows)
+        for name, value in values.items():
+            rows[name] = replace(self.row(name), value=value, overridden=True)
+        return replace(self, rows=MappingProxyType(rows))
+
+
+def load(system: SystemName, *, override: Path | None = None) -> Contract:
+    """The shipped register of ``system``, with the values that an override file gives for it.
+
+    The override file maps a vendor to names and values: ``cornerstone: {part_time_zone_rule: account}``.
+    """
+    text = resources.files("csod_pipelines.systems").joinpath(str(system), "contract.yaml").read_text(encoding="utf-8")
+    contract = Contract(system=system, rows=MappingProxyType({row.name: row for row in _rows(system, yaml.safe_load(text))}))
+    if override is None:
+        return contract
+    try:
+        given = yaml.safe_load(override.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as err:
+        raise ContractError(f"the contract override {override} cannot be read: {err}") from err
+    if not isinstance(given, dict) or not set(given) <= {str(name) for name in SystemName}:
+        raise ContractError(f"the contract override {override} must map administrate and cornerstone to names and values")
+    values = given.get(str(system)) or {}
+    if not isinstance(values, dict):
+        raise ContractError(f"the contract override {override} must map names of {system} to values")
+    return contract.with_values(values)
+
+
+def _rows(system: SystemName, raw: object) -> Iterator[Row]:
+    if not isinstance(raw, dict) or not isinstance(raw.get("rows"), list):
+        raise ContractError(f"contract.yaml of {system} must hold a list `rows`")
+    seen: set[str] = set()
+    for item in raw["rows"]:
+        row = Row(**item)
+        if row.kind not in KINDS or row.provenance not in PROVENANCES:
+            raise ContractError(f"row {row.name!r} of {system}: kind must be one of {KINDS}, provenance one of {PROVENANCES}")
+        if row.provenance in ("inferred", "guess") and not (row.fallback and row.probe):
+            raise ContractError(f"row {row.name!r} of {system}: what is not documented needs a fallback and a probe")
+        if row.name in seen:
+            raise ContractError(f"row {row.name!r} of {system} stands twice")
+        seen.add(row.name)
+        yield row
