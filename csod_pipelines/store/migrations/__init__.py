@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 SQL = Path(__file__).parent / "sql"
 
@@ -11,4 +12,5 @@ def run_sql(name: str) -> None:
     """Run one file of ``sql/`` in the migration's transaction, as it stands: past SQLAlchemy, for which % and : mean parameters."""
     from alembic import op
 
-    op.get_bind().connection.driver_connection.execute((SQL / name).read_text(encoding="utf-8"))
+    driver: Any = op.get_bind().connection.driver_connection
+    driver.execute((SQL / name).read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ CREATE TABLE image (
     seen_digest  bytea,
     base         text,
     base_digest  bytea,
-    refused      jsonb NOT NULL DEFAULT '{}',  -- field -> digest of the inputs that were refused
+    refused      jsonb,  -- field -> digest of the inputs that were refused
     updated_at   timestamptz NOT NULL DEFAULT app_now(),
     PRIMARY KEY (link_id, system)
 );

@@ -1,0 +1,25 @@
+"""The ledger: what was done to whom, and why. One door to its parts.
+
+ledger_operations  an operation is opened with its intent before the write it stands for, and closed after
+recorder           the HTTP calls that served it
+ledger_views       all of it as people read it
+"""
+
+from __future__ import annotations
+
+from csod_pipelines.store.ledger_operations import (
+    OpenOperation,
+    close_operation,
+    counts,
+    current_operation,
+    forget_person,
+    open_operation,
+    open_operations,
+)
+from csod_pipelines.store.ledger_views import ExchangeRow, OperationRow, exchanges_of, operations
+from csod_pipelines.store.recorder import LedgerRecorder, begin_exchange, end_exchange
+
+__all__ = [
+    "ExchangeRow", "LedgerRecorder", "OpenOperation", "OperationRow", "begin_exchange", "close_operation", "counts", "current_operation",
+    "end_exchange", "exchanges_of", "forget_person", "open_operation", "open_operations", "operations",
+]  # fmt: skip

@@ -1,0 +1,174 @@
+"""Operations and their outcomes. Rows are only ever added.
+
+An operation is opened, with its intent, before the write it stands for is sent. What has no outcome, or the outcome
+``unknown``, is open: before anything else is tried, the record is looked for at the vendor.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from csod_pipelines.store.canonical import canonical, digest
+
+#: The operations that the next HTTP calls serve; many may share one call.
+current_operation: ContextVar[tuple[UUID, ...]] = ContextVar("current_operation", default=())
+
+SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOperation:
+    """``outcome`` is None, or ``unknown``. ``intent`` is None once the person was forgotten."""
+
+    id: UUID
+    at: datetime
+    subject: str
+    kind: str
+    action: str
+    flow: str
+    system: str
+    run_id: str
+    cause: dict[str, Any]
+    administrate_id: str | None
+    cornerstone_id: str | None
+    intent: bytes | None
+    marker: str
+    settle_after: datetime | None
+    outcome: str | None
+
+
+_OPEN = text("""
+    WITH opened AS (
+        INSERT INTO operation (id, subject, kind, action, flow, system, run_id, cause, administrate_type, administrate_id,
+            administrate_url, cornerstone_type, cornerstone_id, cornerstone_url, intent_digest, marker, settle_after)
+        VALUES (:id, :subject, :kind, :action, :flow, :system, :run_id, :cause, :administrate_type, :administrate_id,
+            :administrate_url, :cornerstone_type, :cornerstone_id, :cornerstone_url, :intent_digest, :marker,
+            CAST(:settle_after AS timestamptz))
+    )
+    INSERT INTO operation_intent (operation_id, salt, intent) VALUES (:id, :salt, :intent)""")
+
+
+def open_operation(
+    conn: Connection,
+    *,
+    id: UUID,
+    subject: str,
+    kind: str,
+    action: str,
+    flow: str,
+    system: str,
+    run_id: str,
+    cause: Mapping[str, Any],
+    administrate_type: str | None = None,
+    administrate_id: str | None = None,
+    administrate_url: str | None = None,
+    cornerstone_type: str | None = None,
+    cornerstone_id: str | None = None,
+    cornerstone_url: str | None = None,
+    intent: bytes = b"",
+    marker: str = "",
+    settle_after: datetime | None = None,
+    salt: bytes | None = None,
+) -> None:
+    """Before the write, committed before it. ``system`` is the side that is written; ``intent`` are canonical bytes.
+
+    A salted digest of the intent stays for good; the intent itself can be erased (``forget_person``)."""
+    salt = salt or os.urandom(SALT_BYTES)
+    parameters = {
+        "id": id,
+        "subject": subject,
+        "kind": str(kind),
+        "action": str(action),
+        "flow": str(flow),
+        "system": str(system),
+        "run_id": run_id,
+        "cause": canonical(dict(cause)).decode(),
+        "administrate_type": administrate_type,
+        "administrate_id": administrate_id,
+        "administrate_url": administrate_url,
+        "cornerstone_type": cornerstone_type,
+        "cornerstone_id": cornerstone_id,
+        "cornerstone_url": cornerstone_url,
+        "intent_digest": digest(salt + intent),
+        "marker": marker,
+        "settle_after": settle_after,
+        "salt": salt,
+        "intent": intent,
+    }
+    conn.execute(_OPEN, parameters)
+
+
+_CLOSE = text("""
+    INSERT INTO operation_outcome (operation_id, outcome, reason, params, detail, administrate_id, cornerstone_id, status)
+    VALUES (:id, :outcome, :reason, :params, :detail, :administrate_id, :cornerstone_id, :status)""")
+
+
+def close_operation(
+    conn: Connection,
+    id: UUID,
+    *,
+    outcome: str,
+    reason: str,
+    params: Mapping[str, Any],
+    detail: str = "",
+    administrate_id: str | None = None,
+    cornerstone_id: str | None = None,
+    status: str | int | None = None,
+) -> None:
+    """How it ended. ``unknown`` may be followed by what was found out; the last word counts. Ids are those the answer told."""
+    parameters = {
+        "id": id,
+        "outcome": str(outcome),
+        "reason": str(reason),
+        "params": canonical(dict(params)).decode(),
+        "detail": detail,
+        "administrate_id": administrate_id,
+        "cornerstone_id": cornerstone_id,
+        "status": None if status is None else str(status),
+    }
+    conn.execute(_CLOSE, parameters)
+
+
+_OPEN_ONES = text("""
+    SELECT o.id, o.at, o.subject, o.kind, o.action, o.flow, o.system, o.run_id, o.cause, o.administrate_id, o.cornerstone_id,
+           i.intent, o.marker, o.settle_after, last.outcome
+    FROM operation o LEFT JOIN operation_intent i ON i.operation_id = o.id
+    LEFT JOIN LATERAL (
+        SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE o.subject = ANY(ARRAY(SELECT subject_names(ARRAY[:subject]))) AND (last.outcome IS NULL OR last.outcome = 'unknown')
+    ORDER BY o.number""")
+
+
+def open_operations(conn: Connection, subject: str) -> list[OpenOperation]:
+    """Writes of this unit whose fate is not known, the oldest first; also those begun under a record key before it was linked."""
+    rows = conn.execute(_OPEN_ONES, {"subject": subject}).mappings()
+    return [OpenOperation(**{**row, "cause": orjson.loads(row["cause"])}) for row in rows]
+
+
+_COUNTS = text("""
+    SELECT coalesce(last.outcome, 'open') AS outcome, count(*)
+    FROM operation o LEFT JOIN LATERAL (
+        SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE CAST(:run_id AS text) IS NULL OR o.run_id = :run_id GROUP BY 1""")
+
+
+def counts(conn: Connection, run_id: str | None = None) -> dict[str, int]:
+    """Operations by outcome, of everything or of one run; what has none yet counts as ``open``."""
+    return {row[0]: row[1] for row in conn.execute(_COUNTS, {"run_id": run_id})}
+
+
+_FORGET = text("SELECT forget_person(:administrate_id, :cornerstone_id)")
+
+
+def forget_person(conn: Connection, *, administrate_id: str | None, cornerstone_id: str | None) -> int:
+    """Erase bodies and intents of every operation on this record; returns how many bodies. Bodies of batches go whole."""
+    return conn.execute(_FORGET, {"administrate_id": administrate_id, "cornerstone_id": cornerstone_id}).scalar_one()

@@ -1,0 +1,53 @@
+"""Both sides of a comparison side by side in one table, so that PostgreSQL finds the differences.
+
+Loaded by COPY; unlogged, so a crash of the server empties it and the run that filled it starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from csod_pipelines.store.canonical import canonical, digest
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRow:
+    """``payload`` is the record's image; its digest is taken of its canonical form."""
+
+    id: str
+    payload: Mapping[str, Any]
+    parent_id: str | None = None
+    natural_key: str | None = None
+
+
+_COPY = "COPY stage (run, kind, system, id, parent_id, natural_key, digest, payload) FROM STDIN"
+
+
+def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterable[StagedRow]) -> int:
+    """Add rows; returns how many. They are streamed: memory does not grow with their number."""
+    driver: Any = conn.connection.driver_connection
+    count = 0
+    with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            payload = canonical(dict(row.payload))
+            copy.write_row((run, str(kind), str(system), row.id, row.parent_id, row.natural_key, digest(payload), payload.decode()))
+            count += 1
+    return count
+
+
+def staged(conn: Connection, run: str, kind: str, system: str) -> int:
+    """How many rows of one side are staged."""
+    return conn.execute(_COUNT, {"run": run, "kind": str(kind), "system": str(system)}).scalar_one()
+
+
+_COUNT = text("SELECT count(*) FROM stage WHERE run = :run AND kind = :kind AND system = :system")
+_CLEAR = text("DELETE FROM stage WHERE run = :run")
+
+
+def clear(conn: Connection, run: str) -> None:
+    """Remove what a run staged."""
+    conn.execute(_CLEAR, {"run": run})
