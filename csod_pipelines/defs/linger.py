@@ -1,4 +1,4 @@
-"""When a lingering run should make room: it only waits for the next change, and somebody else needs its place."""
+"""When a run of a live flow should end early: the flow was paused, or another run needs its place in the queue."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +10,18 @@ _BACKFILL_TAG = "dagster/backfill"
 _QUEUED_SHOWN = 50
 
 
-class QueueWatch:
-    """Called often by the engine; asks the instance at most every two seconds.
+class Watch:
+    """Called often by the engine; looks at most every two seconds, so a run ends within five.
 
     A run is queued for about a second in any case (the coordinator looks every second), so only a run seen in the queue
     by two looks in a row is waiting. Backfill runs do not count: they are held back by their own limit of one.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, *, paused: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._instance = instance
+        self._paused = paused
         self._monotonic = monotonic
         self._looked = monotonic()
         self._seen: set[str] = set()
@@ -27,6 +30,8 @@ class QueueWatch:
         if self._monotonic() - self._looked < CHECK_SECONDS:
             return None
         self._looked = self._monotonic()
+        if self._paused():
+            return "paused"
         queued = self._queued()
         waiting = queued & self._seen
         self._seen = queued

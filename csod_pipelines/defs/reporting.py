@@ -50,7 +50,8 @@ def failing_in_words(context: dg.AssetExecutionContext) -> Iterator[Progress]:
         context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "true"})
         if not isinstance(err, FlowStopped):
             raise
-        raise dg.Failure(description=str(err), metadata=metadata(progress.totals), allow_retries=False) from err
+        totals = getattr(err, "totals", None) or progress.totals
+        raise dg.Failure(description=str(err), metadata=metadata(totals), allow_retries=False) from err
 
 
 def report(

@@ -11,7 +11,7 @@ import dagster as dg
 
 from csod_pipelines.defs.assets import JOB_TAG, OWNERS, sources
 from csod_pipelines.defs.forms import DrainForm, ObserveForm, RunMode
-from csod_pipelines.defs.linger import QueueWatch
+from csod_pipelines.defs.linger import Watch
 from csod_pipelines.defs.reporting import failing_in_words, report
 from csod_pipelines.defs.resources import House, owner
 from csod_pipelines.engine.totals import Totals
@@ -67,7 +67,7 @@ def _drain(context: dg.AssetExecutionContext, house: House, config: DrainForm, *
             flow,
             owner=owner(context),
             mode=config.mode.value,
-            stop=QueueWatch(context.instance),
+            stop=Watch(context.instance, paused=lambda: house.engine.paused(flow)),
             linger_seconds=linger if config.mode is RunMode.apply else 0.0,
             max_seconds=most,
             progress=progress,
