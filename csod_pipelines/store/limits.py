@@ -83,7 +83,8 @@ class _Tokens:
 
 _ENSURE = text("INSERT INTO limit_bucket (name, window_start) VALUES (:name, to_timestamp(0)) ON CONFLICT DO NOTHING")
 _LOCK = text("""
-    SELECT window_start, used, live_at, blocked_until, factor, factor_until, vendor_offset FROM limit_bucket WHERE name = :name FOR UPDATE""")
+    SELECT window_start, used, live_at, blocked_until, factor, factor_until, vendor_offset
+    FROM limit_bucket WHERE name = :name FOR UPDATE""")
 _STORE = text("""
     UPDATE limit_bucket SET window_start = :window_start, used = :used, live_at = :live_at, blocked_until = :blocked_until,
         factor = :factor, factor_until = :factor_until, vendor_offset = :vendor_offset WHERE name = :name""")
