@@ -1,0 +1,1 @@
+"""The house as running processes: what `up`, `demo` and `exec` start, find, watch and stop."""

@@ -1,0 +1,57 @@
+"""The house's PostgreSQL: the embedded server, or the managed one that the settings name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from csod_pipelines.house.home import Home
+from csod_pipelines.settings import Settings
+from csod_pipelines.store.embedded import EmbeddedServer
+from csod_pipelines.store.provision import Urls, provision
+
+WORLD = "sandbox-world"
+
+
+class HouseDatabase:
+    """``start`` returns the addresses; ``stop`` ends the server if it is ours."""
+
+    def __init__(self, settings: Settings, *, home: Home, say: Callable[[str], None]) -> None:
+        self._settings, self._home, self._say = settings, home, say
+        self._server: EmbeddedServer | None = None
+
+    def start(self, *, sandboxes: bool) -> Urls:
+        settings = self._settings
+        if settings.database_url and settings.gateway_database_url and settings.dagster_database_url:
+            # All roles are given: somebody provisioned this server, and its schema, by `csod-pipelines db migrate`.
+            return Urls(
+                owner=settings.database_url,
+                engine=settings.database_url,
+                gateway=settings.gateway_database_url,
+                auditor=settings.auditor_database_url or settings.database_url,
+                dagster=settings.dagster_database_url,
+            )
+        if settings.database_url:
+            return provision(settings.database_url, secrets=self._home.database_passwords)
+        self._put_old_world_aside(sandboxes=sandboxes)
+        self._server = EmbeddedServer(self._home.path)
+        self._server.start()
+        return provision(self._server.admin_url, secrets=self._home.database_passwords)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+
+    def _put_old_world_aside(self, *, sandboxes: bool) -> None:
+        """Sandboxes forget everything when they stop. A ledger of records that no longer exist would park the new ones."""
+        marker = self._home.path / WORLD
+        data = self._home.path / "postgres"
+        if sandboxes and marker.exists() and data.exists():
+            previous = self._home.path / "postgres.previous"
+            shutil.rmtree(previous, ignore_errors=True)
+            data.rename(previous)
+            self._say(f"the sandboxes begin anew, so the database does too; the last one is kept in {previous}")
+        if sandboxes:
+            marker.touch()
+        elif marker.exists():
+            marker.unlink()
