@@ -38,7 +38,10 @@ class Totals:
         return {
             "records_read": self.read,
             **{f"operations_{name}": self.operations[name] for name in ("success", "partial", "failure", "unknown", "would_apply")},
-            **{f"changes_{name}": self.dispositions[name] for name in ("applied", "failed", "unchanged", "ignored", "parked", "would_apply")},
+            **{
+                f"changes_{name}": self.dispositions[name]
+                for name in ("applied", "failed", "unchanged", "ignored", "parked", "would_apply")
+            },
             "waiting": self.waiting,
             "seconds": round(self.seconds, 3),
             "stopped_reason": self.stopped_reason,

@@ -6,11 +6,14 @@ from enum import StrEnum
 
 
 class OperationOutcome(StrEnum):
+    """``not_sent``: the intent was recorded, but the vendor was down or its limit reached before anything was sent."""
+
     SUCCESS = "success"
     PARTIAL = "partial"
     FAILURE = "failure"
     UNKNOWN = "unknown"
     WOULD_APPLY = "would_apply"
+    NOT_SENT = "not_sent"
 
 
 class Disposition(StrEnum):

@@ -113,6 +113,10 @@ class System(Protocol):
         """What changed since the cursor. None starts from now and returns no hints, only the cursor."""
         ...
 
+    def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
+        """Enrollments registered in [start, end), ended and removed ones included, of every offering."""
+        ...
+
     def roster(self, offering_id: str) -> Roster: ...
 
     def register(self, offering_id: str, people: Sequence[Record], *, title: str, notify: bool = False) -> Mapping[str, Written | Refusal]:
@@ -130,6 +134,14 @@ class System(Protocol):
 
     def assignment_state(self, assignment_id: str) -> str | None:
         """Cornerstone: what became of a learning assignment; None where the system has no such thing."""
+        ...
+
+    def find_assignment(self, title: str) -> str | None:
+        """Cornerstone: id of the learning assignment with that title, to settle an unknown answer; else None."""
+        ...
+
+    def offering_of(self, part_id: str) -> str | None:
+        """Administrate: the event that a session belongs to; None when the session is gone or the system has no such call."""
         ...
 
     def link_to(self, key: RecordKey, facts: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,179 @@
+"""Bringing a record to the other side for the first time: claim, look, then create or adopt what is already there.
+
+The claim comes before the search, so that a record created on both sides in one moment ends as one pair. The search
+also is the recovery: after a crash, or an answer that was lost, it finds what the first attempt made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csod_pipelines.engine.change import bring_in_step, complete, read_present
+from csod_pipelines.engine.context import Context, End, Later, Parked, id_on, words
+from csod_pipelines.engine.operations import Intent, close_leftovers, operation, refuse_unless_live, refused_end
+from csod_pipelines.engine.refs import terms_for
+from csod_pipelines.model.keys import Kind, SystemName
+from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
+from csod_pipelines.model.records import Person, Record
+from csod_pipelines.store import images, ledger, links
+from csod_pipelines.store.links import Link, Taken
+from csod_pipelines.sync.directions import DIRECTIONS
+from csod_pipelines.sync.images import image_of
+from csod_pipelines.sync.translate import minted, natural_key, to_peer
+from csod_pipelines.systems.base import Draft
+from csod_pipelines.systems.errors import Refused
+
+CLAIM_RACE_SECONDS = 1.0
+
+
+def draft_for(ctx: Context, source: Record, desired: Any) -> Draft:
+    """What is created, with the marker by which it can be found again: our minted external id in Cornerstone, the
+    Cornerstone id stored as an external id in Administrate."""
+    marker = minted(source) if source.key.system is SystemName.ADMINISTRATE else f"{ctx.options.external_name(source.key.kind)}={source.id}"
+    facts: dict[str, Any] = {}
+    if source.key.system is SystemName.ADMINISTRATE and source.key.kind in (Kind.PERSON, Kind.ORG_UNIT):
+        facts["ref"] = facts["user_ref"] = marker
+        if isinstance(desired, Person):
+            facts["user_name"] = desired.email if desired.email and ctx.options.user_name_is_email else marker
+    if source.key.system is SystemName.CORNERSTONE:
+        facts["external_id"] = {"name": ctx.options.external_name(source.key.kind), "value": source.id}
+    return Draft(kind=source.key.kind, value=desired, marker=marker, facts=facts)
+
+
+def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -> End:
+    target = source.key.system.peer
+    terms = terms_for(ctx, source)
+    desired = to_peer(source, terms)
+    draft = draft_for(ctx, source, desired)
+    intent = Intent(
+        subject=subject,
+        flow=ctx.flow or DIRECTIONS[source.key.kind].flow,
+        kind=source.key.kind,
+        action="created",
+        target=target,
+        payload={"value": image_of(Record(key=source.key, value=desired)), "facts": dict(draft.facts)},
+        marker=draft.marker,
+        reason="new_record",
+        **{f"{source.key.system}_id": source.id},
+    )
+    if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
+        refuse_unless_live(ctx, intent)
+    if link is None:
+        link = _claim(ctx, subject, source)
+        if id_on(link, target) is not None:
+            return adopt(ctx, subject, link, source, intent)
+    candidates = look_up(ctx, source, draft)
+    if len(candidates) > 1:
+        _release(ctx, link)
+        raise Parked("several_candidates", {"record": str(source.key), "candidates": [c.id for c in candidates]})
+    if candidates:
+        with ctx.database.begin() as conn:
+            link = links.bind(conn, link.id, system=target, id=candidates[0].id, state="pending")
+            ctx.linked(conn, subject, link)
+        return adopt(ctx, subject, link, source, intent)
+    _settle_unknown(ctx, subject)
+    return _create(ctx, source, draft, link, intent)
+
+
+def _claim(ctx: Context, subject: str, source: Record) -> Link:
+    with ctx.database.begin() as conn:
+        claimed = links.claim_link(conn, kind=source.key.kind, natural_key=natural_key(source), system=source.key.system, id=source.id)
+        if not isinstance(claimed, Taken):
+            return claimed
+        other = claimed.link
+        if id_on(other, source.key.system) is None:
+            bound = links.bind(conn, other.id, system=source.key.system, id=source.id, state="pending")
+            ctx.linked(conn, subject, bound)
+            return bound
+    if id_on(other, source.key.system) == source.id:
+        raise Later("claimed_elsewhere", seconds=CLAIM_RACE_SECONDS)
+    raise Parked(
+        "same_person_twice" if source.key.kind is Kind.PERSON else "same_key_twice",
+        {"record": str(source.key), "other": id_on(other, source.key.system), "linked_to": id_on(other, source.key.system.peer)},
+    )
+
+
+def _release(ctx: Context, link: Link) -> None:
+    with ctx.database.begin() as conn:
+        links.release_claim(conn, link.id)
+
+
+def look_up(ctx: Context, source: Record, draft: Draft) -> tuple[Record, ...]:
+    """Records on the target side that may be this one, less those that are already linked to another."""
+    target = ctx.systems[source.key.system.peer]
+    if (external := draft.facts.get("external_id")) is not None:
+        known = target.find_by_external_id(draft.kind, external["name"], external["value"])
+        if known is not None:
+            return (known,)
+    found = target.find(draft.kind, draft.value, marker=draft.marker, facts=draft.facts)
+    if not found:
+        return ()
+    with ctx.database.read() as conn:
+        taken = links.by_records(conn, draft.kind, target.name, [record.id for record in found])
+    return tuple(r for r in found if r.id not in taken or id_on(taken[r.id], source.key.system) in (None, source.id))
+
+
+def _settle_unknown(ctx: Context, subject: str) -> None:
+    """An earlier attempt with unknown fate: only after its settle time does "not there" count."""
+    with ctx.database.read() as conn:
+        left = [op for op in ledger.open_operations(conn, subject) if op.action == "created"]
+    now = ctx.clock.utcnow()
+    for op in left:
+        if op.settle_after is not None and op.settle_after > now:
+            raise Later("answer_lost", until=op.settle_after, count_attempt=False)
+    if left:
+        close_leftovers(ctx, [subject], applied=False)
+
+
+def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Intent) -> End:
+    target = source.key.system.peer
+    opened: list[Any] = []
+    try:
+        with operation(ctx, intent) as op:
+            opened.append(op)
+            written = ctx.systems[target].create(draft)
+            with ctx.database.begin() as conn:
+                link = links.bind(conn, link.id, system=target, id=written.id, state="pending", facts={"created": target.value})
+                ctx.linked(conn, intent.subject, link)
+                images.save(conn, link.id, source.key.system, seen=image_of(source), base=image_of(source))
+                op.close(conn, OperationOutcome.SUCCESS, "created", **{f"{target}_id": written.id})
+    except Refused as err:
+        _release(ctx, link)
+        return refused_end(err, tuple(op.id for op in opened))
+    stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
+    return End(
+        disposition=Disposition.APPLIED,
+        reason="created",
+        params={"what": words(draft.kind, target), "id": written.id},
+        operations=(opened[0].id, *stored),
+    )
+
+
+def adopt(ctx: Context, subject: str, link: Link, source: Record, intent: Intent) -> End:
+    """The other side already holds this record: pair the two, then let the owner's values win."""
+    matched = Intent(
+        subject=subject,
+        flow=intent.flow,
+        kind=intent.kind,
+        action="linked",
+        target=intent.target,
+        administrate_id=link.administrate_id,
+        cornerstone_id=link.cornerstone_id,
+        reason="already_on_both_sides",
+    )
+    close_leftovers(ctx, [subject], applied=True)
+    with operation(ctx, matched) as op, ctx.database.begin() as conn:
+        link = links.bind(conn, link.id, system=source.key.system, id=source.id, state="pending")
+        op.close(conn, OperationOutcome.SUCCESS, "already_on_both_sides")
+    complete(ctx, subject, link, source=None, peer=None)
+    owner_side = DIRECTIONS[source.key.kind].owner
+    owner, peer = (source, read_present(ctx, link, source.key.system.peer))
+    if owner.key.system is not owner_side:
+        owner, peer = peer, owner
+    end = bring_in_step(ctx, subject, link, owner=owner, peer=peer, bases={}, restore=True)
+    return End(
+        disposition=Disposition.APPLIED if end.disposition is Disposition.UNCHANGED else end.disposition,
+        reason="already_on_both_sides" if end.disposition is Disposition.UNCHANGED else end.reason,
+        params=end.params,
+        operations=(op.id, *end.operations),
+    )

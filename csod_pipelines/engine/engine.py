@@ -1,0 +1,164 @@
+"""The engine as the rooms above see it: drain a flow, read the feeds, import, reconcile, backfill, plan, tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from csod_pipelines.engine import tell
+from csod_pipelines.engine.baseline import import_kind
+from csod_pipelines.engine.context import Context, Step
+from csod_pipelines.engine.drain import drain, drain_lease
+from csod_pipelines.engine.guard import LeaseGuard
+from csod_pipelines.engine.history import backfill
+from csod_pipelines.engine.modes import Modes
+from csod_pipelines.engine.observe import feed_names, observe
+from csod_pipelines.engine.options import EngineOptions
+from csod_pipelines.engine.reconcile import differences, reconcile
+from csod_pipelines.engine.totals import Totals
+from csod_pipelines.model.keys import Flow, Kind, SystemName
+from csod_pipelines.model.outcomes import Mode
+from csod_pipelines.store import checkpoints, leases, work
+from csod_pipelines.store.database import Database
+from csod_pipelines.store.work import Waiting
+from csod_pipelines.systems.base import Clock, Seams, System
+
+#: What ``plan`` without a kind looks at, parents first.
+PLANNED_KINDS = tuple(Kind)
+
+
+class Engine:
+    """One worker. ``run_id`` names the run in the ledger; the owner of leases is given with each call."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        systems: Mapping[SystemName, System],
+        options: EngineOptions,
+        clock: Clock,
+        seams: Seams,
+        ids: Callable[[], UUID],
+        guard: LeaseGuard,
+        run_id: str,
+        feed_seconds: float,
+    ) -> None:
+        self._database = database
+        self._systems = systems
+        self._options = options
+        self._clock = clock
+        self._seams = seams
+        self._ids = ids
+        self._guard = guard
+        self._run_id = run_id
+        self._feed_seconds = feed_seconds
+        self._modes = Modes(database=database, options=options, clock=clock)
+
+    def context(self, *, owner: str | None = None, dry: bool = False) -> Context:
+        if owner is not None:
+            self._guard.owner = owner
+        return Context(
+            database=self._database,
+            systems=self._systems,
+            options=self._options,
+            clock=self._clock,
+            seams=self._seams,
+            ids=self._ids,
+            guard=self._guard,
+            run_id=self._run_id,
+            totals=Totals(),
+            dry=dry,
+            modes=self._modes,
+        )
+
+    def drain(
+        self,
+        flow: Flow,
+        *,
+        owner: str,
+        mode: str = "apply",
+        stop: Callable[[], str | None] = lambda: None,
+        linger_seconds: float = 0.0,
+        max_seconds: float = 900.0,
+        progress: Callable[[Totals], None] | None = None,
+    ) -> Totals:
+        """Work off a flow. ``mode="plan"`` shows what its waiting units would write, and leaves them waiting."""
+        if mode == "plan":
+            return tell.plan_waiting(self.context(owner=owner, dry=True), flow)
+
+        def why_stop() -> str | None:
+            return "paused" if self._modes.paused(flow) else stop()
+
+        return drain(
+            self.context(owner=owner), flow, stop=why_stop, linger_seconds=linger_seconds, max_seconds=max_seconds, progress=progress
+        )
+
+    def observe(self, *, force: bool = False) -> Totals:
+        return observe(self.context(), every_seconds=self._feed_seconds, force=force)
+
+    def import_baseline(self, kind: Kind, *, mode: str, owner: str, progress: Callable[[Totals], None] | None = None) -> Totals:
+        """Import one kind under a lease of its own; a second import at the same time ends at once with ``lease_held``."""
+        return self._exclusively(f"import:{kind}", owner, mode, lambda ctx: import_kind(ctx, kind, progress=progress))
+
+    def reconcile(
+        self, kind: Kind, *, mode: str, owner: str, day: str | None = None, progress: Callable[[Totals], None] | None = None
+    ) -> Totals:
+        """Compare today's state; ``day`` is the partition's name and only labels the run."""
+        return self._exclusively(f"reconcile:{kind}", owner, mode, lambda ctx: reconcile(ctx, kind, progress=progress))
+
+    def backfill(self, month: str, *, mode: str, owner: str, progress: Callable[[Totals], None] | None = None) -> Totals:
+        return self._exclusively(f"backfill:{month}", owner, mode, lambda ctx: backfill(ctx, month, progress=progress))
+
+    def _exclusively(self, name: str, owner: str, mode: str, body: Callable[[Context], Totals]) -> Totals:
+        if mode not in ("plan", "apply"):
+            raise ValueError(f"mode is {mode!r}; expected plan or apply")
+        ctx = self.context(owner=owner, dry=mode == "plan")
+        started = self._clock.monotonic()
+        if not ctx.dry:
+            with self._database.begin() as conn:
+                if not leases.acquire(conn, name, owner, 30.0):
+                    ctx.totals.stopped_reason = "lease_held"
+                    return ctx.totals
+            self._guard.drain_as(name)
+        try:
+            totals = body(ctx)
+        finally:
+            if not ctx.dry:
+                self._guard.drain_as(None)
+                with self._database.begin() as conn:
+                    leases.release(conn, name, owner)
+        totals.seconds = self._clock.monotonic() - started
+        return totals
+
+    def plan(self, kinds: Sequence[Kind] | None = None) -> list[Step]:
+        """What a reconciliation would write now. Writes nothing."""
+        ctx = self.context(dry=True)
+        return [step for kind in (kinds or PLANNED_KINDS) for drift in differences(ctx, kind) for step in drift.steps]
+
+    def waiting(self, flow: Flow) -> Waiting:
+        with self._database.read() as conn:
+            return work.waiting(conn, [flow])
+
+    def drainer(self, flow: Flow) -> str | None:
+        with self._database.read() as conn:
+            return leases.holder(conn, drain_lease(flow))
+
+    def mode(self, flow: Flow) -> Mode:
+        return self._modes.mode(flow)
+
+    def paused(self, flow: Flow) -> bool:
+        return self._modes.paused(flow)
+
+    def feeds_due(self) -> list[str]:
+        with self._database.read() as conn:
+            return checkpoints.due(conn, feed_names())
+
+    def operations(self, *, run_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
+        return tell.operation_rows(self._database, run_id=run_id, limit=limit)
+
+    def status(self) -> dict[str, Any]:
+        return tell.status(self._database, self._modes)
+
+    def trace(self, kind_word: str, id: str) -> tell.Story:
+        return tell.trace(self._database, kind_word, id)

@@ -1,0 +1,48 @@
+"""Everything the engine may be told, as plain values: what the settings file says, translated by the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from csod_pipelines.model.keys import Flow, Kind
+from csod_pipelines.model.outcomes import Mode
+
+#: External-id word of each kind, as in ``csod:{portal}:{word}``.
+EXTERNAL_WORDS: Mapping[Kind, str] = {
+    Kind.ORG_UNIT: "ou",
+    Kind.LOCATION: "location_ou",
+    Kind.SUBJECT: "subject",
+    Kind.PERSON: "user",
+    Kind.COURSE: "event_lo",
+    Kind.OFFERING: "session_lo",
+    Kind.ENROLLMENT: "transcript",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """``portal``: the Cornerstone portal's name, part of every external id. ``modes``: a flow without entry is live."""
+
+    portal: str
+    sandbox: bool = False
+    modes: Mapping[Flow, Mode] = field(default_factory=dict)
+    create_people: bool = True
+    user_name_is_email: bool = True
+    provider: str | None = None
+    historical_offerings: str = "skip"
+    submit_after_hours: float = 72.0
+    settle_seconds: float = 5.0
+    confirm_poll_seconds: float = 0.25
+    confirm_wait_seconds: float = 2.0
+    confirm_deadline_seconds: float = 600.0
+    gather_seconds: float = 3.0
+    claim_batch: int = 50
+    idle_poll_seconds: float = 0.2
+    write_limit_in_ten_minutes: int = 5
+
+    def external_name(self, kind: Kind) -> str:
+        return f"csod:{self.portal}:{EXTERNAL_WORDS[kind]}"
+
+    def mode(self, flow: Flow) -> Mode:
+        return self.modes.get(flow, Mode.LIVE)

@@ -1,0 +1,151 @@
+"""Comparing both sides whole, and mending what differs: the guarantee behind the real-time flows.
+
+First a plan that writes nothing, from scans of both sides; then only the units that would change are leased, read again
+and worked by the same code as in real time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from csod_pipelines.engine.context import Context, End, Later, Parked, Step, WaitsFor, WouldApply
+from csod_pipelines.engine.guard import LEASE_SECONDS
+from csod_pipelines.engine.pair import handle_pair
+from csod_pipelines.engine.roster import handle_roster
+from csod_pipelines.engine.scope import why_not
+from csod_pipelines.engine.totals import Totals
+from csod_pipelines.engine.units import with_prerequisites, work_one
+from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
+from csod_pipelines.model.readings import Present
+from csod_pipelines.model.records import Offering, Record
+from csod_pipelines.store import links, work
+from csod_pipelines.store.work import Mark
+from csod_pipelines.sync.directions import DIRECTIONS, flow_of
+
+A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+
+#: Sides that can be listed whole, by kind. The other side of a course or an offering is read record by record.
+SCANNED: dict[Kind, tuple[SystemName, ...]] = {
+    Kind.ORG_UNIT: (A, C),
+    Kind.PERSON: (A, C),
+    Kind.LOCATION: (A, C),
+    Kind.SUBJECT: (A, C),
+    Kind.PROVIDER: (A, C),
+    Kind.COURSE: (A,),
+    Kind.OFFERING: (A,),
+}
+#: Unlinked records that a comparison may create. Contacts and accounts are provisioned when they are new, which events
+#: and feeds tell; those that were there before the baseline are left to their owners.
+CREATES_FROM: dict[Kind, tuple[SystemName, ...]] = {
+    Kind.ORG_UNIT: (C,),
+    Kind.PERSON: (C,),
+    Kind.LOCATION: (C,),
+    Kind.SUBJECT: (C,),
+    Kind.PROVIDER: (C,),
+    Kind.COURSE: (A,),
+    Kind.OFFERING: (A,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One unit that would write, and what."""
+
+    subject: str
+    steps: tuple[Step, ...]
+
+
+def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
+    """Plan one kind over everything, writing nothing to either vendor and nothing to our tables."""
+    dry = replace(ctx, dry=True, restore=True, steps=[], prefetched={}, flow=flow_of(kind))
+    subjects = _roster_subjects(dry) if kind in (Kind.ENROLLMENT, Kind.OUTCOME) else _pair_subjects(dry, kind)
+    for subject in subjects:
+        dry.steps = []
+        _plan_one(dry, subject)
+        steps = tuple(step for step in dry.steps if kind not in (Kind.ENROLLMENT, Kind.OUTCOME) or step.kind is kind)
+        if steps:
+            yield Drift(subject=subject, steps=steps)
+
+
+def _plan_one(dry: Context, subject: str) -> End | None:
+    try:
+        if subject.startswith("roster:"):
+            return handle_roster(dry, subject, subject.split(":", 2)[2]).overall
+        return handle_pair(dry, subject, frozenset(), restore=True)
+    except (WouldApply, Later, WaitsFor, Parked):
+        return None  # noted in the steps, or waiting for somebody: neither is a write of this plan
+
+
+def _roster_subjects(ctx: Context) -> Iterator[str]:
+    for link in _live_links(ctx, Kind.OFFERING):
+        if link.administrate_id:
+            yield roster_subject(link.administrate_id)
+
+
+def _pair_subjects(ctx: Context, kind: Kind) -> Iterator[str]:
+    records: dict[RecordKey, Record] = {}
+    for system in SCANNED[kind]:
+        for page in ctx.systems[system].scan(kind):
+            ctx.totals.read += len(page.records)
+            records |= {record.key: record for record in page.records}
+    ctx.prefetched = {key: Present(record) for key, record in records.items()}
+    linked: set[RecordKey] = set()
+    for link in _live_links(ctx, kind):
+        linked |= {RecordKey(kind, s, id) for s, id in ((A, link.administrate_id), (C, link.cornerstone_id)) if id}
+        yield f"link:{link.id}"
+    for key, record in records.items():
+        if key.system in CREATES_FROM[kind] and key not in linked and _worth_creating(ctx, record):
+            yield str(key)
+
+
+def _live_links(ctx: Context, kind: Kind) -> Iterator[links.Link]:
+    after = 0
+    while True:
+        with ctx.database.read() as conn:
+            batch = links.scan(conn, kind, after_id=after)
+        if not batch:
+            return
+        yield from batch
+        after = batch[-1].id
+
+
+def _worth_creating(ctx: Context, record: Record) -> bool:
+    if record.key.system not in DIRECTIONS[record.key.kind].creates or why_not(ctx.options, record) is not None:
+        return False
+    if isinstance(record.value, Offering):
+        ends = max((part.end for part in record.value.parts), default=None)
+        return ends is not None and ends > ctx.systems[record.key.system].now()
+    return True
+
+
+def reconcile(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None) -> Totals:
+    """Plan, then work exactly the units that differ. In a dry context only the plan is made."""
+    ctx = with_prerequisites(ctx)
+    ctx.restore = True
+    ctx.flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
+    for drift in list(differences(ctx, kind)):
+        for step in drift.steps:
+            ctx.totals.sample.append({"subject": drift.subject, **_as_row(step)})
+        if ctx.dry:
+            ctx.totals.operations["would_apply"] += len(drift.steps)
+            continue
+        with ctx.database.begin() as conn:
+            work.mark(conn, [Mark(subject=drift.subject, flow=flow_of(kind))])
+            claim = work.claim_subject(conn, drift.subject, owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
+        if claim is not None:
+            work_one(ctx, claim)
+        if progress is not None:
+            progress(ctx.totals)
+    ctx.totals.stopped_reason = "planned" if ctx.dry else "reconciled"
+    return ctx.totals
+
+
+def _as_row(step: Step) -> dict[str, str]:
+    return {
+        "what": f"{step.action} {step.target.capitalize()} {step.kind}",
+        "administrate": step.administrate_id or "",
+        "cornerstone": step.cornerstone_id or "",
+        "outcome": "would_apply",
+        "reason": ", ".join(step.fields) or step.reason,
+    }

@@ -1,0 +1,54 @@
+"""The links that a record's references need, and what to do about those that are missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection
+
+from csod_pipelines.engine.context import Context, End, WaitsFor, id_on
+from csod_pipelines.model.keys import Kind, RecordKey, SystemName
+from csod_pipelines.model.outcomes import Disposition
+from csod_pipelines.model.records import Record
+from csod_pipelines.store import links
+from csod_pipelines.sync.translate import Terms, references
+
+
+def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str]:
+    """Peer ids of those keys that are linked and live."""
+    wanted: dict[tuple[Kind, SystemName], list[str]] = defaultdict(list)
+    for key in dict.fromkeys(keys):
+        wanted[key.kind, key.system].append(key.id)
+    found: dict[RecordKey, str] = {}
+    for (kind, system), ids in wanted.items():
+        for id, link in links.by_records(conn, kind, system, ids).items():
+            peer = id_on(link, system.peer)
+            if peer is not None and link.state in ("live", "pending"):
+                found[RecordKey(kind, system, id)] = peer
+    return found
+
+
+def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | None = None) -> Terms:
+    """Translation terms with every required reference resolved: what is missing is handled first, under its own lease.
+
+    Raises WaitsFor when a prerequisite could not be finished here (leased elsewhere, parked, refused).
+    """
+    wanted = references(record)
+    with ctx.database.read() as conn:
+        refs = peers_of(conn, [ref.key for ref in wanted])
+    missing = [ref.key for ref in wanted if ref.required and ref.key not in refs]
+    if missing and not ctx.dry:
+        ends = {key: ctx.first(str(key)) for key in missing}
+        with ctx.database.read() as conn:
+            refs |= peers_of(conn, missing)
+        still = [key for key in missing if key not in refs and not _does_without(ends[key])]
+        if still:
+            raise WaitsFor(str(key) for key in still)
+    refs |= {key: "" for key in missing if key not in refs}
+    return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider)
+
+
+def _does_without(end: End | None) -> bool:
+    """An individual's account is nobody's org unit: its person goes without one."""
+    return end is not None and end.disposition is Disposition.IGNORED and end.reason == "individual_account"

@@ -1,0 +1,139 @@
+"""The roster of one Administrate event as a unit of work, with everybody in it.
+
+read both rosters -> plan every person -> write in batches -> read the written side again -> record what both now say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from csod_pipelines.engine import roster_writes as writes
+from csod_pipelines.engine.context import Context, End, WouldApply
+from csod_pipelines.engine.places import OfferingFacts, Seat, offering_facts, plan_seat, seat
+from csod_pipelines.engine.results import bring_results
+from csod_pipelines.model.keys import SystemName
+from csod_pipelines.model.outcomes import Disposition
+from csod_pipelines.sync.roster import RosterAction, RosterStep
+
+A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+MAX_ROUNDS = 4
+UNRESOLVED_SECONDS = 60.0
+
+
+@dataclass(slots=True, kw_only=True)
+class RosterEnd:
+    """``members``: by record key. ``unresolved``: people whose end is still open; look again in ``again_seconds``."""
+
+    overall: End
+    members: dict[str, End] = field(default_factory=dict)
+    unresolved: set[str] = field(default_factory=set)
+    again_seconds: float | None = None
+
+
+def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
+    offering = offering_facts(ctx, event_id)
+    if offering is None:
+        return RosterEnd(overall=End(disposition=Disposition.IGNORED, reason="offering_not_managed"))
+    here, there = ctx.systems[A].roster(event_id), ctx.systems[C].roster(offering.session_id)
+    ctx.totals.read += len(here.rows) + len(there.rows)
+    ends: dict[tuple[str, str], list[End]] = defaultdict(list)
+    for _ in range(MAX_ROUNDS):
+        seating = seat(ctx, offering, here, there)
+        planned = [(entry, plan_seat(ctx, offering, entry, complete=there.complete)) for entry in seating.seats]
+        wrote = _apply(ctx, subject, offering, planned, ends)
+        if not wrote:
+            break
+        if A in wrote:
+            here = ctx.systems[A].roster(event_id)
+        if C in wrote:
+            there = ctx.systems[C].roster(offering.session_id)
+    result = _collect(planned, ends, seating.nameless)
+    if seating.waiting_people:
+        result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
+        result.again_seconds = UNRESOLVED_SECONDS
+    bring_results(ctx, subject, offering, [entry for entry, _ in planned], there, result)
+    return result
+
+
+def _apply(
+    ctx: Context,
+    subject: str,
+    offering: OfferingFacts,
+    planned: Sequence[tuple[Seat, RosterStep]],
+    ends: dict[tuple[str, str], list[End]],
+) -> set[SystemName]:
+    """Carry out one round. Returns the sides that were written and must be read again."""
+    groups: dict[RosterAction, list[Seat]] = defaultdict(list)
+    for entry, step in planned:
+        groups[step.action].append(entry)
+    wrote: set[SystemName] = set()
+    writers: list[tuple[RosterAction, SystemName, Any]] = [
+        (RosterAction.REGISTER, C, writes.register),
+        (RosterAction.ENROLL, A, writes.enroll),
+        (RosterAction.REACTIVATE, A, writes.reactivate),
+        (RosterAction.WITHDRAW, C, writes.withdraw),
+        (RosterAction.CANCEL, A, writes.cancel),
+    ]
+    for action, side, writer in writers:
+        todo = [entry for entry in groups[action] if not _tried(ends, entry, action)]
+        if not todo:
+            continue
+        try:
+            results = writer(ctx, subject, offering, todo)
+        except WouldApply as would:
+            results = {(e.contact_id, e.user_id): would.end for e in todo}
+        else:
+            wrote.add(side)
+        for pair, end in results.items():
+            ends[pair].append(
+                End(disposition=end.disposition, reason=end.reason, params={**end.params, "action": action}, operations=end.operations)
+            )
+    if groups[RosterAction.WAIT]:
+        confirmed = writes.confirm(ctx, offering, groups[RosterAction.WAIT])
+        if confirmed:
+            wrote.add(C)
+    if groups[RosterAction.AGREE] and not ctx.dry:
+        for pair, end in writes.agree(ctx, subject, offering, groups[RosterAction.AGREE]).items():
+            ends[pair].append(end)
+    return wrote
+
+
+def _tried(ends: dict[tuple[str, str], list[End]], entry: Seat, action: RosterAction) -> bool:
+    """One write of a kind a person and pass: what did not take effect at once is looked at again later, not repeated."""
+    return any(end.params.get("action") == action for end in ends[entry.contact_id, entry.user_id])
+
+
+def _collect(planned: Sequence[tuple[Seat, RosterStep]], ends: dict[tuple[str, str], list[End]], nameless: dict[str, End]) -> RosterEnd:
+    result = RosterEnd(overall=End(disposition=Disposition.UNCHANGED, reason="already_in_step"), members=dict(nameless))
+    everything: list[End] = []
+    for entry, step in planned:
+        mine = ends.get((entry.contact_id, entry.user_id), [])
+        end = merged(mine) if mine else _quiet(step)
+        everything += mine
+        for member in entry.members:
+            result.members[member] = end
+        if step.action is RosterAction.WAIT and step.reason == "waiting_for_confirmation":
+            result.unresolved |= set(entry.members)
+            result.again_seconds = min(result.again_seconds or 1.0, 1.0)
+    if everything:
+        result.overall = merged(everything)
+    return result
+
+
+_ORDER = (Disposition.FAILED, Disposition.PARKED, Disposition.WOULD_APPLY, Disposition.APPLIED, Disposition.IGNORED, Disposition.UNCHANGED)
+
+
+def merged(ends: Sequence[End]) -> End:
+    """The gravest end stands for all, with every operation."""
+    worst = min(ends, key=lambda end: _ORDER.index(end.disposition))
+    ids = tuple(dict.fromkeys(id for end in ends for id in end.operations))
+    return End(disposition=worst.disposition, reason=worst.reason, params=worst.params, operations=ids)
+
+
+def _quiet(step: RosterStep) -> End:
+    if step.action is RosterAction.NOTHING and step.reason == "already_in_step":
+        return End(disposition=Disposition.UNCHANGED, reason=step.reason)
+    return End(disposition=Disposition.IGNORED, reason=step.reason)

@@ -1,0 +1,1 @@
+"""What should happen: directions, statuses, merge, plan. Pure functions over model records."""
