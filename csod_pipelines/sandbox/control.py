@@ -18,7 +18,8 @@ PREFIX = "/_sandbox"
 CREDENTIALS = {"client_id": "sandbox", "client_secret": "sandbox-secret"}
 CALLS = {
     "GET /_sandbox/": "this page",
-    "POST /_sandbox/reset": '{"seed": 1, "size": "small" | "medium" | "large" | {...}, "now": ISO?}: a new world; faults, log and clock start afresh',
+    "POST /_sandbox/reset": '{"seed": 1, "size": "small" | "medium" | "large" | {...}, "now": ISO?}: a new world; '
+    "faults, log and clock start afresh, config stays",
     "GET /_sandbox/state/{kind}": "rows as they are now; ?id= one of them; ?offset= and ?limit= a part",
     "GET /_sandbox/act": "what a person can do on the vendor's screens: action -> arguments",
     "POST /_sandbox/act": '{"action": "...", ...arguments}',

@@ -53,7 +53,7 @@ class Journal:
                 "user_agent": request.headers.get("user-agent"),
                 "fault": fault,
                 "counts": _counts(effects),
-                "effects": [_shown(effect) for effect in effects[:EFFECTS_SHOWN]],
+                "effects": [_shown(effect) for effect in effects[:EFFECTS_SHOWN] if effect.effect != "none"],
             }
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -117,9 +118,10 @@ def _wait_for_start(server: uvicorn.Server) -> bool:
 
 def _announce(server: uvicorn.Server, vendor: str, address: str) -> None:
     if _wait_for_start(server):
-        print(f"{vendor} sandbox at {address}", flush=True)
-        print(
+        lines = (
+            f"{vendor} sandbox at {address}",
             f"credentials: client id {CREDENTIALS['client_id']}, client secret {CREDENTIALS['client_secret']}",
-            flush=True,
+            f"controls: {address}/_sandbox/",
         )
-        print(f"controls: {address}/_sandbox/", flush=True)
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
