@@ -1,0 +1,212 @@
+"""Answering OData queries over a feed: options, pages with next links, delta links, and the ways in which the portal lags.
+
+Paging, 10,000 rows a page, streams that break off: csod.dev reporting pages. Change tracking, deletes, 501: help.csod.com on
+delta capabilities of the Data Exporter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
+from csod_pipelines.sandbox.cornerstone.feeds import Feed, Row
+from csod_pipelines.sandbox.cornerstone.odata import Filter, bad
+from csod_pipelines.sandbox.cornerstone.paging import make_token, open_token
+from csod_pipelines.sandbox.cornerstone.portal import Portal
+
+PAGE_SIZE = 1_000
+GREATEST_PAGE_SIZE = 10_000
+_MAX_PAGE = re.compile(r"(?:odata\.)?maxpagesize\s*=\s*(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What was asked for, as it travels inside next and delta links."""
+
+    filter: str | None = None
+    select: tuple[str, ...] = ()
+    top: int | None = None
+    size: int = PAGE_SIZE
+    track: bool = False
+    after: int = 0  # position behind which the next page starts
+    given: int = 0  # rows already handed out
+    start: int | None = None  # delta: stretch of the log
+    end: int = 0
+    world: int = 0
+
+    def token(self) -> str:
+        return make_token("feed", {name: getattr(self, name) for name in self.__slots__})
+
+    def moved(self, **changes: Any) -> Query:
+        return Query(**({name: getattr(self, name) for name in self.__slots__} | changes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One of the two read services: where its links point, and what it can do."""
+
+    path: str
+    lag_seconds: float
+    tracks: bool
+    repeated_rows: int = 0
+
+
+def serve(portal: Portal, call: Call, feed: Feed, service: Service) -> Answer:
+    query = _asked(portal, call, feed, service)
+    chosen = Filter(query.filter, fields=feed.fields, filterable=feed.indexed or frozenset(feed.fields)) if query.filter else None
+    body: dict[str, Any] = {"@odata.context": f"{call.base}{service.path}/$metadata#{feed.name}"}
+    if query.start is not None:
+        body["@odata.context"] += "/$delta"
+        body |= _delta(portal, call, feed, service, query, chosen)
+    else:
+        body |= _page(portal, call, feed, service, query, chosen)
+    headers = {"content-type": "application/json;odata.metadata=minimal", "odata-version": "4.0"}
+    if query.track:
+        headers["preference-applied"] = "odata.track-changes"
+    return Answer(body=orjson.dumps(body, option=orjson.OPT_UTC_Z), headers=headers, effects=call.effect())
+
+
+def _page(portal: Portal, call: Call, feed: Feed, service: Service, query: Query, chosen: Filter | None) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if call.query.get("$count", "").lower() == "true":
+        body["@odata.count"] = sum(1 for _ in _rows(portal, call, feed, service, 0, chosen))
+    left = query.size if query.top is None else min(query.size, query.top - query.given)
+    rows: list[Row] = []
+    positions: list[int] = []
+    more = False
+    if left > 0:
+        for position, row in _rows(portal, call, feed, service, query.after, chosen):
+            if len(rows) == left:
+                more = query.top is None or query.given + len(rows) < query.top
+                break
+            rows.append(row)
+            positions.append(position)
+    body["value"] = [{name: row[name] for name in query.select} for row in rows] if query.select else rows
+    if more:
+        again = min(service.repeated_rows, len(rows) - 1)  # the next page begins with the last rows of this one
+        moved = query.moved(after=positions[-1 - again], given=query.given + len(rows))
+        body["@odata.nextLink"] = _link(call, service, feed, "$skiptoken", moved)
+    elif query.track:
+        body["@odata.deltaLink"] = _delta_link(portal, call, service, feed, query)
+    return body
+
+
+def _rows(portal: Portal, call: Call, feed: Feed, service: Service, after: int, chosen: Filter | None) -> Iterator[tuple[int, Row]]:
+    narrowed = feed.narrow(portal, chosen.equalities) if chosen and feed.narrow and chosen.equalities else None
+    found = feed.walk(portal, after) if narrowed is None else ((n, row) for n, row in enumerate(narrowed, start=1) if n > after)
+    hidden = _unborn(portal, call, feed, service)
+    if chosen is None and not hidden:
+        return found
+    test = chosen.test if chosen else lambda row: True
+    return ((position, row) for position, row in found if test(row) and _key(feed, row) not in hidden)
+
+
+def _delta(portal: Portal, call: Call, feed: Feed, service: Service, query: Query, chosen: Filter | None) -> dict[str, Any]:
+    """Rows touched since the token, each once, as they are now; those that are gone, or left the filter, as removed."""
+    assert query.start is not None and feed.one is not None
+    keys = portal.store.log.keys(feed.name, start=query.start, end=query.end)
+    rows = []
+    for key in keys[query.after : query.after + query.size]:
+        row = feed.one(portal, key)
+        if row is not None and (chosen is None or chosen.test(row)):
+            rows.append({name: row[name] for name in query.select} if query.select else row)
+            continue
+        named = dict(zip(feed.key, key, strict=True))
+        inner = ",".join(f"{name}={value}" for name, value in named.items())
+        rows.append({"@removed": {"reason": "deleted" if row is None else "changed"}, "@odata.id": f"{feed.name}({inner})", **named})
+    body: dict[str, Any] = {"value": rows}
+    if query.after + query.size < len(keys):
+        body["@odata.nextLink"] = _link(call, service, feed, "$skiptoken", query.moved(after=query.after + query.size))
+    else:
+        body["@odata.deltaLink"] = _delta_link(portal, call, service, feed, query)
+    return body
+
+
+def _asked(portal: Portal, call: Call, feed: Feed, service: Service) -> Query:
+    options = call.query
+    end = portal.store.log.end(until=call.now - timedelta(seconds=service.lag_seconds))
+    delta = options.get("$deltatoken") or options.get("deltatoken")
+    skip = options.get("$skiptoken") or options.get("skiptoken")
+    if delta or skip:
+        kind = "$deltatoken" if delta else "$skiptoken"
+        query = _opened(delta or skip or "", kind, world=portal.world)
+        size = _page_size(call, query.size)
+        # a delta runs to the present of its first page; the link it ends with goes on from there
+        return query.moved(size=size, after=0, start=query.end, end=max(end, query.end)) if delta else query.moved(size=size)
+    unknown = [
+        name for name in options if name.startswith("$") and name not in ("$filter", "$select", "$top", "$count", "$orderby", "$format")
+    ]
+    if unknown:
+        raise bad(f"The query option {unknown[0]} is not supported")
+    track = (
+        "odata.track-changes" in call.request.headers.get("prefer", "").lower()
+        or "track-changes" in call.request.headers.get("prefer", "").lower()
+    )
+    if track and not (service.tracks and feed.tracked):
+        raise ApiError(501, f"Change tracking is not supported for {feed.name}")
+    select = tuple(part.strip() for part in options.get("$select", "").split(",") if part.strip())
+    for name in select:
+        if name not in feed.fields:
+            raise bad(f"Could not find a property named {name!r}")
+    top = options.get("$top")
+    if top is not None and not (top.isdecimal() and len(top) < 10):
+        raise bad("$top must be a whole number")
+    order = options.get("$orderby")
+    if order and order.split()[0] not in feed.fields:
+        raise bad(f"Could not find a property named {order.split()[0]!r}")
+    return Query(
+        filter=options.get("$filter") or None,
+        select=select,
+        top=int(top) if top is not None else None,
+        size=_page_size(call, PAGE_SIZE),
+        track=track,
+        end=end,
+        world=portal.world,
+    )
+
+
+def _opened(token: str, kind: str, *, world: int) -> Query:
+    value = open_token("feed", token)
+    if value is None or set(value) != set(Query.__slots__):
+        raise bad(f"The {kind} is not valid")
+    value["select"] = tuple(value["select"])
+    query = Query(**value)
+    if query.world != world:
+        raise ApiError(410, f"The {kind} is of a world that is gone; start again with a full read")
+    return query
+
+
+def _page_size(call: Call, default: int) -> int:
+    match = _MAX_PAGE.search(call.request.headers.get("prefer", "").lower())
+    if match is None:
+        return default
+    size = int(match.group(1))
+    if size < 1:
+        raise bad("maxpagesize must be at least 1")
+    return min(size, GREATEST_PAGE_SIZE)
+
+
+def _unborn(portal: Portal, call: Call, feed: Feed, service: Service) -> set[tuple]:
+    if not service.lag_seconds:
+        return set()
+    return portal.store.log.born_after(call.now - timedelta(seconds=service.lag_seconds), feed.source or feed.name)
+
+
+def _key(feed: Feed, row: Row) -> tuple:
+    return tuple(row[name] for name in feed.key)
+
+
+def _link(call: Call, service: Service, feed: Feed, option: str, query: Query) -> str:
+    return f"{call.base}{service.path}/{feed.name}?{option}={quote(query.token(), safe='')}"
+
+
+def _delta_link(portal: Portal, call: Call, service: Service, feed: Feed, query: Query) -> str:
+    link = _link(call, service, feed, "$deltatoken", query.moved(start=None, after=0, given=0, top=None, track=True))
+    return link.rsplit("/", 1)[1] if portal.settings["delta_link"] == "relative" else link
