@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Literal
 from uuid import UUID
 
 from csod_pipelines.engine import tell
@@ -23,6 +24,9 @@ from csod_pipelines.store import checkpoints, leases, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.systems.base import Clock, Seams, System
+
+#: For whom the next call to a vendor is: batches leave a reserve of every limit for what people wait for.
+lane: ContextVar[Literal["live", "batch"]] = ContextVar("lane", default="live")
 
 #: What ``plan`` without a kind looks at, parents first.
 PLANNED_KINDS = tuple(Kind)
@@ -121,9 +125,11 @@ class Engine:
                     ctx.totals.stopped_reason = "lease_held"
                     return ctx.totals
             self._guard.drain_as(name)
+        token = lane.set("batch")
         try:
             totals = body(ctx)
         finally:
+            lane.reset(token)
             if not ctx.dry:
                 self._guard.drain_as(None)
                 with self._database.begin() as conn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -63,10 +64,8 @@ def _bring(ctx: Context, event: str) -> None:
     subject = roster_subject(event)
     if ctx.dry:
         dry = replace(ctx, steps=[])
-        try:
+        with suppress(WouldApply):  # the steps were noted
             handle_roster(dry, subject, event)
-        except WouldApply:
-            pass  # the steps were noted
         ctx.totals.operations["would_apply"] += len(dry.steps)
         ctx.totals.dispositions["would_apply" if dry.steps else "unchanged"] += 1
         return

@@ -15,7 +15,7 @@ from csod_pipelines.engine.routes import ROSTER_PREFIX, is_routed
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName
 from csod_pipelines.model.reasons import explain, remedy
-from csod_pipelines.store import inbox, ledger, leases, links, work
+from csod_pipelines.store import inbox, leases, ledger, links, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.ledger import OperationRow
 from csod_pipelines.store.links import Link

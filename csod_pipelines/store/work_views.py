@@ -43,3 +43,12 @@ _WAITING = text("""
 def waiting(conn: Connection, flows: Sequence[str]) -> Waiting:
     """What a sensor asks every two seconds, in one statement that reads indexes alone."""
     return Waiting(**conn.execute(_WAITING, {"flows": list(flows), "cap": COUNT_CAP}).mappings().one())
+
+
+_PEEK = text("""
+    SELECT subject FROM work WHERE flow = ANY(CAST(:flows AS text[])) AND parked_reason IS NULL ORDER BY ready_at, subject LIMIT :limit""")
+
+
+def peek(conn: Connection, flows: Sequence[str], limit: int = 200) -> list[str]:
+    """Subjects that wait for a worker, the next one first, without taking any."""
+    return [row[0] for row in conn.execute(_PEEK, {"flows": list(flows), "limit": limit})]

@@ -1,0 +1,217 @@
+"""The composition root: builds store, systems and engine from the settings, for the Dagster rooms and the command line alike."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from csod_pipelines.engine.engine import Engine, lane
+from csod_pipelines.engine.guard import LeaseGuard
+from csod_pipelines.engine.options import EngineOptions
+from csod_pipelines.model.keys import Flow, SystemName
+from csod_pipelines.settings import Settings
+from csod_pipelines.store import controls
+from csod_pipelines.store.database import Database, connect
+from csod_pipelines.store.ledger import LedgerRecorder
+from csod_pipelines.store.limits import BucketSpec, NotYet, SharedBudget
+from csod_pipelines.systems import administrate, contract, cornerstone
+from csod_pipelines.systems.administrate import AdministrateOptions
+from csod_pipelines.systems.base import Clock, Seams, System
+from csod_pipelines.systems.cornerstone import CornerstoneOptions
+from csod_pipelines.systems.defaults import NoSeams, SystemClock
+from csod_pipelines.systems.errors import RateLimited
+
+#: A vendor call must fit into a lease of 30 s with a margin; batches of an import hold no unit, and may take longer.
+CALL_SECONDS = 20.0
+BATCH_CALL_SECONDS = 25.0
+SANDBOX_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+FINGERPRINT = "fingerprint"
+
+
+class WrongEnds(Exception):
+    """The database belongs to another pair of portal and instance; nothing may be written."""
+
+
+@dataclass(slots=True)
+class House:
+    """Everything one process works with. Close it, or use it as a context manager."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+    systems: dict[SystemName, System]
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_house(settings: Settings, *, run_id: str = "", seams: Seams | None = None, clock: Clock | None = None) -> House:
+    """Open the database and build both systems and the engine. Calls no vendor. Raises WrongEnds."""
+    clock, seams = clock or SystemClock(), seams or NoSeams()
+    database = connect(settings.database_url, seams=seams)
+    try:
+        check_fingerprint(database, settings)
+        guard = LeaseGuard(database=database, clock=clock, owner=run_id or f"process:{uuid.uuid4()}")
+        systems = open_systems(settings, database=database, guard=guard, clock=clock, seams=seams)
+    except BaseException:
+        database.close()
+        raise
+    engine = Engine(
+        database=database,
+        systems=systems,
+        options=engine_options(settings),
+        clock=clock,
+        seams=seams,
+        ids=uuid.uuid4,
+        guard=guard,
+        run_id=run_id,
+        feed_seconds=settings.feed_seconds,
+    )
+    return House(settings=settings, database=database, engine=engine, systems=systems)
+
+
+def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, clock: Clock, seams: Seams) -> dict[SystemName, System]:
+    recorder = LedgerRecorder(database, clock)
+    registers = {name: contract.load(name, override=settings.contract) for name in SystemName}
+    specs = {limit: spec for register in registers.values() for limit, spec in bucket_specs(settings, register).items()}
+    budget = TranslatedBudget(SharedBudget(database, clock, specs, lane=lane.get))
+    options = {SystemName.ADMINISTRATE: administrate_options(settings), SystemName.CORNERSTONE: cornerstone_options(settings)}
+    return {
+        SystemName.ADMINISTRATE: administrate.open(
+            options[SystemName.ADMINISTRATE],
+            budget=budget,
+            recorder=recorder,
+            guard=guard,
+            clock=clock,
+            seams=seams,
+            contract=registers[SystemName.ADMINISTRATE],
+        ),
+        SystemName.CORNERSTONE: cornerstone.open(
+            options[SystemName.CORNERSTONE],
+            budget=budget,
+            recorder=recorder,
+            guard=guard,
+            clock=clock,
+            seams=seams,
+            contract=registers[SystemName.CORNERSTONE],
+        ),
+    }
+
+
+class TranslatedBudget:
+    """The store's budget in the systems' words."""
+
+    def __init__(self, shared: SharedBudget) -> None:
+        self._shared = shared
+
+    def take(self, bucket: str, amount: int = 1) -> None:
+        try:
+            self._shared.take(bucket, amount)
+        except NotYet as err:
+            raise RateLimited(
+                f"the limit of {err.bucket} is used up; calls go on at {err.until:%H:%M:%S} UTC", bucket=err.bucket, until=err.until
+            ) from err
+
+    def blocked(self, bucket: str, *, until: datetime, vendor_now: datetime) -> None:
+        self._shared.blocked(bucket, until=until, vendor_now=vendor_now)
+
+    def observed(self, bucket: str, *, limit: int | None, remaining: int | None) -> None:
+        self._shared.observed(bucket, limit=limit, remaining=remaining)
+
+
+def bucket_specs(settings: Settings, register: contract.Contract) -> dict[str, BucketSpec]:
+    """The published limits of a register, with what csod_pipelines.yaml says instead."""
+    limits = settings.config.limits
+    reserve = limits.reserve_percent / 100
+    specs: dict[str, BucketSpec] = {}
+    for limit in register.limits():
+        if limit.per_second is not None:
+            specs[limit.bucket] = BucketSpec(limit=limits.administrate_per_second, seconds=1, paced=True, reserve=reserve)
+        elif limit.per_minute is not None:
+            per_minute = limits.cornerstone_endpoints.get(limit.bucket, limit.per_minute)
+            specs[limit.bucket] = BucketSpec(limit=per_minute, seconds=60, reserve=reserve)
+        elif limit.per_day is not None:
+            specs[limit.bucket] = BucketSpec(limit=limits.assignments_per_day, seconds=86_400, reserve=reserve)
+    return specs
+
+
+def is_sandbox(settings: Settings) -> bool:
+    hosts = {urlsplit(url).hostname for url in (settings.administrate.api_url, settings.cornerstone.base_url)}
+    return hosts <= SANDBOX_HOSTS
+
+
+def portal_name(settings: Settings) -> str:
+    """The portal's own name, as it stands in external ids: ``acme`` of https://acme.csod.com."""
+    host = urlsplit(settings.cornerstone.base_url).hostname or "portal"
+    return "sandbox" if host in SANDBOX_HOSTS else host.split(".", 1)[0]
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    config = settings.config
+    return EngineOptions(
+        portal=portal_name(settings),
+        sandbox=is_sandbox(settings),
+        modes={flow: config.modes.of(flow) for flow in Flow},
+        user_name_is_email=config.new_user.user_name_from == "email",
+        provider=config.catalogue.provider,
+        historical_offerings=config.enrollment.historical_offerings,
+        submit_after_hours=config.results.submit_after_hours,
+        gather_seconds=config.enrollment.gather_seconds,
+    )
+
+
+def administrate_options(settings: Settings) -> AdministrateOptions:
+    access, config = settings.administrate, settings.config
+    return AdministrateOptions(
+        auth_url=access.auth_url,
+        api_url=access.api_url,
+        client_id=access.client_id,
+        client_secret=access.client_secret,
+        region=config.administrate.region,
+        vendor_field=config.administrate.vendor_field,
+        batch_size=config.limits.administrate_batch,
+        timeout_seconds=CALL_SECONDS,
+        batch_timeout_seconds=BATCH_CALL_SECONDS,
+    )
+
+
+def cornerstone_options(settings: Settings) -> CornerstoneOptions:
+    access, config = settings.cornerstone, settings.config
+    return CornerstoneOptions(
+        base_url=access.base_url,
+        client_id=access.client_id,
+        client_secret=access.client_secret,
+        actor=access.actor,
+        portal=portal_name(settings),
+        provider=config.catalogue.provider,
+        org_unit_types=config.scope.ou_types,
+        person_ou_type=config.scope.contact_account_from,
+        virtual_location=config.catalogue.virtual_location,
+        enrollment_route=config.enrollment.route,
+        timeout_seconds=CALL_SECONDS,
+    )
+
+
+def check_fingerprint(database: Database, settings: Settings) -> None:
+    """The first use writes which portal and instance this database belongs to; any other pair is refused from then on."""
+    instance = "sandbox" if is_sandbox(settings) else urlsplit(settings.administrate.api_url).hostname or ""
+    ends = {"portal": portal_name(settings), "instance": instance}
+    with database.begin() as conn:
+        known = controls.get_control(conn, FINGERPRINT)
+        if known is None:
+            controls.set_control(conn, FINGERPRINT, ends, "csod_pipelines", "first use of this database")
+            return
+    if known.value != ends:
+        raise WrongEnds(
+            f"this database belongs to portal {known.value['portal']} and instance {known.value['instance']}, but the settings name "
+            f"{ends['portal']} and {ends['instance']}. Point CSOD_PIPELINES_DATABASE_URL at the right database, or use a new one."
+        )
