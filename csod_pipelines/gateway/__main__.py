@@ -94,6 +94,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(MAX_CONNECTIONS_AT_ONCE)  # from here on a sender waits instead of being refused
     except OSError as err:
         listener.close()
         raise SystemExit(f"cannot listen on {host}:{port}: {err.strerror}; set CSOD_PIPELINES_GATEWAY_PORT to another port, or 0") from err

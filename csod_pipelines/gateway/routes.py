@@ -27,6 +27,12 @@ _MANUAL: Mapping[str, tuple[Kind, Flow]] = {
     "manual_course_template": (Kind.COURSE, Flow.CATALOG),
 }
 _VERBS = frozenset({"created", "updated", "deleted", "published", "cancelled", "canceled", "archived"})
+_EMPLOYEE_TYPES = frozenset({"EmployeeCreated", "EmployeeUpdated"})
+_TRAINING_FLOWS: Mapping[str, Flow] = {
+    "TrainingRegistered": Flow.ENROLLMENT,
+    "TrainingWithdrawn": Flow.ENROLLMENT,
+    "TrainingCompleted": Flow.RESULT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,10 @@ def administrate_target(type: str, id: str | None) -> Target | None:
 
 def cornerstone_target(type: str, data: Mapping[str, Any]) -> Target | None:
     """``data``: the ``data`` object of the record. None as above, and where an id is missing."""
-    if type in ("EmployeeCreated", "EmployeeUpdated"):
+    if type in _EMPLOYEE_TYPES:
         user = _number(data.get("employeeId"))
         return None if user is None else Target(str(RecordKey(Kind.PERSON, SystemName.CORNERSTONE, user)), Flow.PEOPLE)
-    flow = {"TrainingRegistered": Flow.ENROLLMENT, "TrainingWithdrawn": Flow.ENROLLMENT, "TrainingCompleted": Flow.RESULT}.get(type)
+    flow = _TRAINING_FLOWS.get(type)
     if flow is None:
         return None
     user, training = _number(data.get("targetUserId")), usable_id(data.get("trainingId"))
@@ -68,6 +74,13 @@ def cornerstone_target(type: str, data: Mapping[str, Any]) -> Target | None:
     if user is None or training is None or registration is None:
         return None
     return Target(str(RecordKey(Kind.ENROLLMENT, SystemName.CORNERSTONE, f"{user}:{training.lower()}:{registration}")), flow)
+
+
+def is_followed(system: SystemName, type: str) -> bool:
+    """Whether a delivery of this type would mark a record, if it named one."""
+    if system is SystemName.ADMINISTRATE:
+        return administrate_target(type, "x") is not None
+    return type in _EMPLOYEE_TYPES or type in _TRAINING_FLOWS
 
 
 def usable_id(value: Any) -> str | None:
