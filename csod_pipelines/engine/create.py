@@ -54,7 +54,8 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         payload={"value": image_of(Record(key=source.key, value=desired)), "facts": dict(draft.facts)},
         marker=draft.marker,
         reason="new_record",
-        **{f"{source.key.system}_id": source.id},
+        administrate_id=source.id if source.key.system is SystemName.ADMINISTRATE else None,
+        cornerstone_id=source.id if source.key.system is SystemName.CORNERSTONE else None,
     )
     if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
         refuse_unless_live(ctx, intent)
@@ -136,7 +137,9 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
                 link = links.bind(conn, link.id, system=target, id=written.id, state="pending", facts={"created": target.value})
                 ctx.linked(conn, intent.subject, link)
                 images.save(conn, link.id, source.key.system, seen=image_of(source), base=image_of(source))
-                op.close(conn, OperationOutcome.SUCCESS, "created", **{f"{target}_id": written.id})
+                op.close(
+                    conn, OperationOutcome.SUCCESS, "created", administrate_id=link.administrate_id, cornerstone_id=link.cornerstone_id
+                )
     except Refused as err:
         _release(ctx, link)
         return refused_end(err, tuple(op.id for op in opened))

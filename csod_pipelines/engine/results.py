@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from csod_pipelines.engine.context import Context, End, WouldApply
+from csod_pipelines.engine.ends import RosterEnd, merged
 from csod_pipelines.engine.operations import Intent, Operation, operation, operations, refused_end
 from csod_pipelines.engine.places import OfferingFacts, Seat
 from csod_pipelines.engine.roster_writes import people_of
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
-from csod_pipelines.model.readings import Roster
 from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
 from csod_pipelines.store import images, links
 from csod_pipelines.sync.images import image_of
@@ -26,9 +26,6 @@ from csod_pipelines.sync.roster import OutcomePlan, plan_outcome
 from csod_pipelines.sync.statuses import disappointment
 from csod_pipelines.systems.base import OutcomeRow, Refusal
 from csod_pipelines.systems.errors import Refused
-
-if TYPE_CHECKING:
-    from csod_pipelines.engine.roster import RosterEnd
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 
@@ -39,7 +36,7 @@ class Due:
     plan: OutcomePlan
 
 
-def bring_results(ctx: Context, subject: str, offering: OfferingFacts, seats: Sequence[Seat], there: Roster, result: RosterEnd) -> None:
+def bring_results(ctx: Context, subject: str, offering: OfferingFacts, seats: Sequence[Seat], result: RosterEnd) -> None:
     """Plan everybody's marks and result, send what is due, and write each person's end into ``result``."""
     planned = [Due(seat=seat, plan=_plan(ctx, offering, seat)) for seat in seats if _both_active(seat)]
     ends: dict[int, End] = {}
@@ -61,16 +58,12 @@ def bring_results(ctx: Context, subject: str, offering: OfferingFacts, seats: Se
             continue
         for member in due.seat.members:
             mine = result.members.get(member)
-            quiet = mine is None or mine.disposition in (Disposition.UNCHANGED, Disposition.IGNORED)
-            result.members[member] = end if quiet else _both(mine, end)
+            if mine is None or mine.disposition in (Disposition.UNCHANGED, Disposition.IGNORED):
+                result.members[member] = end
+            else:
+                result.members[member] = merged([mine, end])
         if end.operations:
-            result.overall = _both(result.overall, end)
-
-
-def _both(first: End, second: End) -> End:
-    from csod_pipelines.engine.roster import merged
-
-    return merged([first, second])
+            result.overall = merged([result.overall, end])
 
 
 def _both_active(seat: Seat) -> bool:

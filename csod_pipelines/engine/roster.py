@@ -7,30 +7,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from csod_pipelines.engine import roster_writes as writes
 from csod_pipelines.engine.context import Context, End, WouldApply
-from csod_pipelines.engine.places import OfferingFacts, Seat, offering_facts, plan_seat, seat
+from csod_pipelines.engine.ends import RosterEnd, merged
+from csod_pipelines.engine.places import OfferingFacts, Seat, Seating, offering_facts, plan_seat, seat
 from csod_pipelines.engine.results import bring_results
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.model.outcomes import Disposition
+from csod_pipelines.model.readings import Roster
 from csod_pipelines.sync.roster import RosterAction, RosterStep
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 MAX_ROUNDS = 4
 UNRESOLVED_SECONDS = 60.0
-
-
-@dataclass(slots=True, kw_only=True)
-class RosterEnd:
-    """``members``: by record key. ``unresolved``: people whose end is still open; look again in ``again_seconds``."""
-
-    overall: End
-    members: dict[str, End] = field(default_factory=dict)
-    unresolved: set[str] = field(default_factory=set)
-    again_seconds: float | None = None
 
 
 def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
@@ -40,21 +31,35 @@ def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
     here, there = ctx.systems[A].roster(event_id), ctx.systems[C].roster(offering.session_id)
     ctx.totals.read += len(here.rows) + len(there.rows)
     ends: dict[tuple[str, str], list[End]] = defaultdict(list)
-    for _ in range(MAX_ROUNDS):
+    for rounds_left in reversed(range(MAX_ROUNDS)):
         seating = seat(ctx, offering, here, there)
         planned = [(entry, plan_seat(ctx, offering, entry, complete=there.complete)) for entry in seating.seats]
         wrote = _apply(ctx, subject, offering, planned, ends)
-        if not wrote:
-            break
+        if not wrote or not rounds_left:
+            return _concluded(ctx, subject, offering, seating, planned, ends, here=here, there=there)
         if A in wrote:
             here = ctx.systems[A].roster(event_id)
         if C in wrote:
             there = ctx.systems[C].roster(offering.session_id)
+    raise AssertionError("MAX_ROUNDS is at least one")
+
+
+def _concluded(
+    ctx: Context,
+    subject: str,
+    offering: OfferingFacts,
+    seating: Seating,
+    planned: Sequence[tuple[Seat, RosterStep]],
+    ends: dict[tuple[str, str], list[End]],
+    *,
+    here: Roster,
+    there: Roster,
+) -> RosterEnd:
     result = _collect(planned, ends, seating.nameless)
     if seating.waiting_people:
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
         result.again_seconds = UNRESOLVED_SECONDS
-    bring_results(ctx, subject, offering, [entry for entry, _ in planned], there, result)
+    bring_results(ctx, subject, offering, [entry for entry, _ in planned], result)
     return result
 
 
@@ -121,16 +126,6 @@ def _collect(planned: Sequence[tuple[Seat, RosterStep]], ends: dict[tuple[str, s
     if everything:
         result.overall = merged(everything)
     return result
-
-
-_ORDER = (Disposition.FAILED, Disposition.PARKED, Disposition.WOULD_APPLY, Disposition.APPLIED, Disposition.IGNORED, Disposition.UNCHANGED)
-
-
-def merged(ends: Sequence[End]) -> End:
-    """The gravest end stands for all, with every operation."""
-    worst = min(ends, key=lambda end: _ORDER.index(end.disposition))
-    ids = tuple(dict.fromkeys(id for end in ends for id in end.operations))
-    return End(disposition=worst.disposition, reason=worst.reason, params=worst.params, operations=ids)
 
 
 def _quiet(step: RosterStep) -> End:

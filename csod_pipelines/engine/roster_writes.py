@@ -15,8 +15,8 @@ from csod_pipelines.engine.operations import Intent, Operation, operation, opera
 from csod_pipelines.engine.places import OfferingFacts, Seat
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
-from csod_pipelines.model.readings import Present
-from csod_pipelines.model.records import Record
+from csod_pipelines.model.readings import Present, Roster
+from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
 from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.sync.images import image_of
@@ -177,13 +177,18 @@ def confirm(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> b
     if not waiting or ctx.dry:
         return False
     deadline = ctx.clock.monotonic() + ctx.options.confirm_wait_seconds
-    while ctx.clock.monotonic() < deadline:
+    seen: set[str] = set()
+    while not waiting <= seen and ctx.clock.monotonic() < deadline:
         ctx.clock.sleep(ctx.options.confirm_poll_seconds)
-        roster = ctx.systems[C].roster(offering.session_id)
-        if waiting <= {getattr(row.value, "person_id", None) for row in roster.rows}:
-            return True
-    _give_up_late_ones(ctx, offering, [entry for entry in entries if entry.pending])
-    return bool(waiting & {getattr(row.value, "person_id", None) for row in roster.rows})
+        seen = _active_people(ctx.systems[C].roster(offering.session_id))
+    if not waiting <= seen:
+        _give_up_late_ones(ctx, offering, [entry for entry in entries if entry.user_id in waiting - seen])
+    return bool(waiting & seen)
+
+
+def _active_people(roster: Roster) -> set[str]:
+    rows = (row.value for row in roster.rows)
+    return {value.person_id for value in rows if isinstance(value, Enrollment) and value.state is EnrollmentState.ACTIVE}
 
 
 def _give_up_late_ones(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> None:

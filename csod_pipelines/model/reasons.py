@@ -28,7 +28,7 @@ class _Blank(dict[str, Any]):
 
 @cache
 def register() -> Mapping[str, Reason]:
-    rows = yaml.safe_load(files(__package__).joinpath("reasons.yaml").read_text(encoding="utf-8"))
+    rows = yaml.safe_load(files("csod_pipelines.model").joinpath("reasons.yaml").read_text(encoding="utf-8"))
     return {code: Reason(code=code, say=row["say"], who=row["who"], do=row["do"]) for code, row in rows.items()}
 
 
