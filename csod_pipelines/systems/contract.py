@@ -43,6 +43,7 @@ class Row:
     source: str
     fallback: str | None = None
     probe: str | None = None
+    bucket: str | None = None  # endpoints that share one limit name one bucket
     per_second: int | None = None
     per_minute: int | None = None
     per_day: int | None = None
@@ -89,22 +90,26 @@ class Contract:
         return self.row(name, kind="field").value
 
     def bucket(self, name: str) -> str:
-        """The rate bucket of an endpoint."""
-        return f"{self.system}:{self.row(name, kind='endpoint').name}"
+        """The rate bucket of an endpoint, or of a rule with a volume limit."""
+        row = self.row(name)
+        return f"{self.system}:{row.bucket or row.name}"
 
     def limits(self) -> Iterator[Limit]:
         """One limit a bucket. Rules may carry limits too: a daily volume is counted in a bucket of its own."""
+        told: set[str] = set()
         for row in self.rows.values():
             limited = row.per_second or row.per_minute or row.per_day or row.concurrency
-            if row.kind == "endpoint" or limited:
-                minute = row.per_minute if limited else DEFAULT_PER_MINUTE
-                yield Limit(
-                    bucket=f"{self.system}:{row.name}",
-                    per_second=row.per_second,
-                    per_minute=minute,
-                    per_day=row.per_day,
-                    concurrency=row.concurrency,
-                )
+            bucket = self.bucket(row.name)
+            if bucket in told or not (row.kind == "endpoint" or limited):
+                continue
+            told.add(bucket)
+            yield Limit(
+                bucket=bucket,
+                per_second=row.per_second,
+                per_minute=row.per_minute if limited else DEFAULT_PER_MINUTE,
+                per_day=row.per_day,
+                concurrency=row.concurrency,
+            )
 
     def with_values(self, values: Mapping[str, Any]) -> Contract:
         rows = dict(self.rows)

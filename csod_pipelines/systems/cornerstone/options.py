@@ -1,0 +1,53 @@
+"""What a Cornerstone adapter must be told: the portal, who acts there, and for whom new training is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Fixed type ids (csod.dev, organizational units).
+DIVISION, LOCATION = 2, 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """One availability of new training. ``ref`` is the external id of an OU or, without ``ou_type``, of a user."""
+
+    ref: str
+    ou_type: str | None = "Division"
+    include_subs: bool = True
+    pre_approved: bool = True
+    register_upon_approval: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    name: str = "English (US)"
+    id: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CornerstoneOptions:
+    """``actor``: external id of the service account. ``org_unit_types``: OU types in scope; ``person_ou_type``: the one
+    that gives a contact its account. ``account_time_zone``: the portal's label, for parts without a place.
+    ``enrollment_route``: assignment (asynchronous, batches) or transcript (one user a call)."""
+
+    base_url: str
+    client_id: str
+    client_secret: str
+    actor: str
+    portal: str = "portal"
+    scope: str = "all"
+    audience: tuple[Audience, ...] = ()
+    languages: tuple[Language, ...] = field(default_factory=lambda: (Language(),))
+    provider: str | None = None
+    org_unit_types: tuple[int, ...] = (DIVISION,)
+    person_ou_type: int = DIVISION
+    virtual_location: str | None = None
+    account_time_zone: str = "(UTC) Coordinated Universal Time"
+    display_language: str | None = None
+    enrollment_route: str = "assignment"
+    assignment_users: int = 500
+    list_page_size: int = 100
+    export_page_size: int = 10_000
+    timeout_seconds: float = 30.0
+    export_timeout_seconds: float = 120.0

@@ -1,0 +1,82 @@
+"""The `/x/` generation: employees v2 and organizational units v1. camelCase, wrapped in `data`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from csod_pipelines.systems.cornerstone.calls import Portal, accepted, mapping, member
+from csod_pipelines.systems.errors import Indeterminate, Malformed
+
+Row = Mapping[str, Any]
+#: Bounds a listing that hands out tokens for ever.
+MAX_PAGES = 20_000
+
+
+class Platform:
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+
+    # ---- employees
+
+    def employee(self, id: str) -> Row | None:
+        """None for a 404, which also is the answer for somebody whom the service account may not see."""
+        return self._one("employees.get", id=id)
+
+    def employees(self, **query: object) -> Iterator[list[Row]]:
+        return self._pages("employees.list", query)
+
+    def create_employee(self, body: Mapping[str, Any]) -> str:
+        return self._created("employees.create", body)
+
+    def update_employee(self, id: str, body: Mapping[str, Any]) -> None:
+        accepted(self._portal.write("PATCH", "employees.update", body, id=id), "employees.update")
+
+    # ---- organizational units
+
+    def ou(self, id: str) -> Row | None:
+        return self._one("ous.get", id=id)
+
+    def ous(self, **query: object) -> Iterator[list[Row]]:
+        return self._pages("ous.list", {"includeInactive": "true", **query})
+
+    def create_ou(self, body: Mapping[str, Any]) -> str:
+        return self._created("ous.create", body)
+
+    def update_ou(self, id: str, body: Mapping[str, Any]) -> None:
+        """PATCH, never PUT: PUT replaces the record, and a field left out would be lost."""
+        accepted(self._portal.write("PATCH", "ous.update", body, id=id), "ous.update")
+
+    def _one(self, name: str, *, id: str) -> Row | None:
+        answer = self._portal.get(name, id=id)
+        if answer.status == 404:
+            return None
+        raw = mapping(answer, name)
+        wrapped = raw.get("data")  # single employees come wrapped, single OUs bare
+        return wrapped if isinstance(wrapped, dict) else raw
+
+    def _pages(self, name: str, query: Mapping[str, object]) -> Iterator[list[Row]]:
+        token: object = None
+        for _ in range(MAX_PAGES):
+            params = {"pageSize": self._portal.options.list_page_size, **query}
+            if token:
+                params[str(self._portal.contract.rule("next_page_parameter"))] = token
+            raw = mapping(self._portal.get(name, params=params), name)
+            rows = raw.get("data")
+            if not isinstance(rows, list):
+                raise Malformed(f"cornerstone {name}: the answer holds no list `data`")
+            yield rows
+            token = member(raw, "nextPageToken")
+            if not token:
+                return
+        raise Malformed(f"cornerstone {name}: no end after {MAX_PAGES} pages")
+
+    def _created(self, name: str, body: Mapping[str, Any]) -> str:
+        answer = accepted(self._portal.write("POST", name, body), name)
+        data = answer.data.get("data") if isinstance(answer.data, dict) else None
+        id = data.get("id") if isinstance(data, dict) else None
+        if id is None:
+            raise Indeterminate(
+                f"cornerstone accepted {name} without telling the new id; it must be looked up", request_id=answer.request_id
+            )
+        return str(id)
