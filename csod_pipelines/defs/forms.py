@@ -47,7 +47,8 @@ class ImportForm(dg.Config):
     portal: str = Field(
         default="",
         max_length=253,
-        description="Only to apply: the host of the Cornerstone portal, such as acme.csod.com, to confirm that this is the one meant.",
+        description="Only to apply: the name of the Cornerstone portal, such as acme of acme.csod.com (sandbox for the sandbox), "
+        "to confirm that this is the one meant.",
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from csod_pipelines.defs.forms import RunMode
+from csod_pipelines.defs.resources import House
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.totals import Totals
 
@@ -18,7 +19,26 @@ PROGRESS_SECONDS = 30
 TABLE_ROWS = 100
 STOPPED_TAG = "csod/stopped"
 
-COLUMNS = ("when", "what", "administrate", "cornerstone", "outcome", "reason")
+COLUMNS = (
+    "when",
+    "what",
+    "administrate",
+    "cornerstone",
+    "outcome",
+    "reason",
+    "what_to_do",
+    "request",
+    "answer",
+    "administrate_url",
+    "cornerstone_url",
+    "run",
+    "operation",
+)
+
+PARKED_COLUMNS = ("since", "subject", "flow", "reason", "do")
+
+#: Ends after which nothing was done, whatever the run was asked for.
+_NOT_DONE = ("lease_held", "off")
 
 
 class Progress:
@@ -37,8 +57,8 @@ class Progress:
 
 
 @contextmanager
-def failing_in_words(context: dg.AssetExecutionContext) -> Iterator[Progress]:
-    """Turns FlowStopped into a failure without retry that carries the totals so far.
+def failing_in_words(context: dg.AssetExecutionContext, house: House) -> Iterator[Progress]:
+    """Turns FlowStopped into a failure without retry that carries the totals so far and the run's operations.
 
     The run is stamped in every case but a killed process: the sensors wait longer before they start a flow again whose
     last run failed by itself (no retry storm with a wrong secret), and start it at once where a worker merely died.
@@ -50,37 +70,54 @@ def failing_in_words(context: dg.AssetExecutionContext) -> Iterator[Progress]:
         context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "true"})
         if not isinstance(err, FlowStopped):
             raise
-        totals = getattr(err, "totals", None) or progress.totals
-        raise dg.Failure(description=str(err), metadata=metadata(totals), allow_retries=False) from err
+        shown = {**metadata(progress.totals), **_operations(context, house)}
+        raise dg.Failure(description=str(err), metadata=shown, allow_retries=False) from err
 
 
 def report(
-    context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, more: Mapping[str, Any] | None = None
+    context: dg.AssetExecutionContext,
+    house: House,
+    totals: Totals,
+    *,
+    mode: RunMode,
+    key: dg.AssetKey,
+    more: Mapping[str, Any] | None = None,
 ) -> Iterator[dg.MaterializeResult]:
     """The result of a run on its asset: a materialization when applied, an observation when it was a plan."""
-    shown = _shown(context, totals, mode=mode, key=key, more=more)
-    if mode is RunMode.apply:
+    shown = _shown(context, house, totals, mode=mode, key=key) | dict(more or {})
+    if was_applied(totals, mode=mode):
         yield dg.MaterializeResult(asset_key=key, metadata=shown)
         return
     for partition in context.partition_keys if context.has_partition_key_range or context.has_partition_key else [None]:
         context.log_event(dg.AssetObservation(asset_key=key, partition=partition, metadata=shown))
 
 
-def report_partition(context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, partition: str) -> None:
+def report_partition(
+    context: dg.AssetExecutionContext, house: House, totals: Totals, *, mode: RunMode, key: dg.AssetKey, partition: str
+) -> None:
     """The same for one partition of several in a run, written at once: a later crash leaves the finished ones marked,
     each with its own numbers (a MaterializeResult would mark all of them, and only at the end)."""
-    shown = _shown(context, totals, mode=mode, key=key, more=None)
-    event = dg.AssetMaterialization if mode is RunMode.apply else dg.AssetObservation
+    shown = _shown(context, house, totals, mode=mode, key=key)
+    event = dg.AssetMaterialization if was_applied(totals, mode=mode) else dg.AssetObservation
     context.log_event(event(asset_key=key, partition=partition, metadata=shown))
 
 
-def _shown(
-    context: dg.AssetExecutionContext, totals: Totals, *, mode: RunMode, key: dg.AssetKey, more: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def was_applied(totals: Totals, *, mode: RunMode) -> bool:
+    """False for a plan, for a run that found another at work, and where the flow's own mode let nothing be written."""
+    return mode is RunMode.apply and totals.stopped_reason not in _NOT_DONE and not totals.operations["would_apply"]
+
+
+def _shown(context: dg.AssetExecutionContext, house: House, totals: Totals, *, mode: RunMode, key: dg.AssetKey) -> dict[str, Any]:
     summary = in_words(totals)
     say = context.log.warning if totals.failed else context.log.info
     say("%s, %s: %s", key.path[-1], mode.value, summary)
-    return {"summary": summary, "mode": mode.value, **metadata(totals), **(more or {})}
+    return {"summary": summary, "mode": mode.value, **metadata(totals), **_operations(context, house)}
+
+
+def _operations(context: dg.AssetExecutionContext, house: House) -> dict[str, dg.TableMetadataValue]:
+    """The run's newest operations as the ledger has them, with request and answer; none for a plan, which writes none."""
+    rows = house.engine.operations(run_id=context.run.run_id, limit=TABLE_ROWS)
+    return {"operations": table(rows, columns=COLUMNS)} if rows else {}
 
 
 def metadata(totals: Totals | None) -> dict[str, Any]:

@@ -23,8 +23,7 @@ class HouseResource(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[House]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        run_id = context.run.run_id if context.run else ""
-        with _open(run_id=f"run:{run_id}") as house:
+        with _open(run_id=context.run.run_id if context.run else "") as house:
             yield house
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from csod_pipelines.defs.jobs import LIVE_FLOWS
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.model.outcomes import Mode
@@ -44,9 +45,10 @@ class FakeEngine:
     modes: dict[Flow, Mode] = field(default_factory=dict)
     pauses: set[Flow] = field(default_factory=set)
     due: list[str] = field(default_factory=list)
-    deliveries: dict[str, int] = field(default_factory=lambda: {"received": 0})
+    deliveries: dict[str, int] = field(default_factory=dict)
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
     operation_rows: list[dict[str, Any]] = field(default_factory=list)
+    asked_run: str | None = None
     calls: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
 
     def _run(self, name: str, subject: Any, told: dict[str, Any]) -> Totals:
@@ -88,13 +90,16 @@ class FakeEngine:
         return self.due
 
     def operations(self, *, run_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
+        self.asked_run = run_id
         return self.operation_rows[:limit]
 
-    def parked(self, *, limit: int = 500) -> list[dict[str, Any]]:
-        return self.parked_rows[:limit]
-
     def status(self) -> dict[str, Any]:
-        return {"deliveries": self.deliveries}
+        flows = {
+            flow.value: {"ready": w.ready, "in_work": w.leased, "parked": w.parked, "next_at": w.next_ready_at}
+            for flow in LIVE_FLOWS
+            for w in [self.waiting(flow)]
+        }
+        return {"deliveries": self.deliveries, "flows": flows, "parked": self.parked_rows}
 
     def trace(self, kind: str, id: str) -> Any:
         return SimpleNamespace(lines=[f"{kind} {id} was registered", "It was confirmed"], rows=[{"when": "09:41", "what": "registered"}])

@@ -41,7 +41,9 @@ def test_work_that_waits_long_fails_its_check_and_says_where_to_look(
 
 def test_parked_records_fail_the_check_of_their_flow_alone_with_a_bounded_sample(launch: Launch, engine: FakeEngine) -> None:
     engine.work[Flow.PEOPLE] = waiting(parked=30)
-    engine.parked_rows = [{"flow": "people_sync", "record": f"Administrate contact CT-{n}", "reason": "two candidates"} for n in range(30)]
+    engine.parked_rows = [
+        {"flow": "people_sync", "subject": f"link:{n}", "since": "2026-01-01", "reason": "Two", "do": "Bind"} for n in range(30)
+    ]
     done = checks(launch)
     check = done["contacts_and_users:nothing_is_parked"]
     assert not check.passed
@@ -51,11 +53,13 @@ def test_parked_records_fail_the_check_of_their_flow_alone_with_a_bounded_sample
     assert done["learner_results_and_transcripts:nothing_is_parked"].passed
 
 
-def test_deliveries_that_ended_in_no_way_fail_a_check(launch: Launch, engine: FakeEngine) -> None:
-    engine.deliveries = {"received": 10, "applied": 6, "unchanged": 2, "waiting": 2}
-    assert checks(launch)["recent_operations:deliveries_add_up"].passed
-    engine.deliveries = {"received": 10, "applied": 6, "unchanged": 2, "waiting": 1}
+def test_deliveries_that_nothing_will_end_any_more_fail_a_check(launch: Launch, engine: FakeEngine) -> None:
+    engine.deliveries = {"applied": 6, "unchanged": 2, "waiting": 2}
     assert not checks(launch)["recent_operations:deliveries_add_up"].passed
+    engine.work[Flow.CATALOG] = waiting(next_in=60)
+    check = checks(launch)["recent_operations:deliveries_add_up"]
+    assert check.passed
+    assert check.metadata["received"].value == 10
 
 
 def test_the_audit_shows_the_newest_operations_as_a_table(launch: Launch, engine: FakeEngine) -> None:
@@ -76,7 +80,8 @@ def test_an_address_is_refused_where_an_id_is_asked_for_since_run_config_is_show
 
 
 def test_parked_records_are_listed(launch: Launch, engine: FakeEngine) -> None:
-    engine.parked_rows = [{"record": "Administrate contact CT-1", "reason": "two candidates"}]
+    engine.work[Flow.PEOPLE] = waiting(parked=1)
+    engine.parked_rows = [{"flow": "people_sync", "subject": "link:1", "since": "2026-01-01", "reason": "Two", "do": "Bind"}]
     (event,) = events_of(launch("parked_records"), "ASSET_MATERIALIZATION")
     assert event.materialization.metadata["parked"].value == 1
 

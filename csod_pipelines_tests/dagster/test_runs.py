@@ -8,6 +8,7 @@ import pytest
 from csod_pipelines.defs.jobs import LIVE_FLOWS
 from csod_pipelines.defs.reporting import STOPPED_TAG
 from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines_tests.dagster.conftest import Launch, events_of
 from csod_pipelines_tests.dagster.fake_house import FakeEngine, some_totals
@@ -42,14 +43,30 @@ def test_an_applying_run_lingers_as_the_settings_say_and_shows_its_totals(launch
     assert metadata["changes_applied"].value == 1
     assert metadata["stopped_reason"].value == "lingered"
     assert metadata["mode"].value == "apply"
-    assert [column.name for column in metadata["operations"].schema.columns] == [
-        "when",
-        "what",
-        "administrate",
-        "cornerstone",
-        "outcome",
-        "reason",
-    ]
+
+
+def test_a_run_shows_its_own_operations_as_the_ledger_has_them(launch: Launch, engine: FakeEngine) -> None:
+    engine.operation_rows = [{"outcome": "success", "answer": "200", "what": "create: Administrate contact", "when": "09:41"}]
+    result = launch("people_sync", ops={"sync_people": {"mode": "apply"}})
+    (event,) = events_of(result, "ASSET_MATERIALIZATION")
+    table = event.materialization.metadata["operations"]
+    assert engine.asked_run == result.run_id
+    assert [column.name for column in table.schema.columns] == ["when", "what", "outcome", "answer"]
+
+
+@pytest.mark.parametrize("reason", ["lease_held", "off"])
+def test_a_run_that_found_another_at_work_or_the_flow_off_marks_nothing_as_done(launch: Launch, engine: FakeEngine, reason: str) -> None:
+    engine.totals = Totals(stopped_reason=reason)
+    result = launch("people_sync", ops={"sync_people": {"mode": "apply"}})
+    assert result.success
+    assert len(events_of(result, "ASSET_OBSERVATION")) == 1
+    assert events_of(result, "ASSET_MATERIALIZATION") == []
+
+
+def test_a_month_is_not_marked_as_done_where_the_flow_only_observes(launch: Launch, engine: FakeEngine) -> None:
+    engine.totals.operations["would_apply"] += 1
+    result = launch("historical_enrollments", ops={"backfill_enrollments": {"mode": "apply"}}, partition_key="2026-02")
+    assert events_of(result, "ASSET_MATERIALIZATION") == []
 
 
 def test_a_run_may_be_shorter_than_the_settings_say_but_not_longer(launch: Launch, engine: FakeEngine) -> None:
@@ -129,7 +146,7 @@ def test_the_import_writes_nothing_when_another_portal_or_none_is_named(launch: 
     assert engine.calls == []
     assert failure is not None
     assert failure.user_failure_data is not None
-    assert "start again with portal: acme.csod.com" in (failure.user_failure_data.description or "")
+    assert "start again with portal: acme." in (failure.user_failure_data.description or "")
 
 
 def test_what_was_imported_before_a_failure_stays_marked_as_done(launch: Launch, engine: FakeEngine) -> None:

@@ -5,6 +5,7 @@ missing, and an import that was killed goes on where it stood. Nobody is message
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -14,6 +15,9 @@ from csod_pipelines.defs.forms import ImportForm, RunMode
 from csod_pipelines.defs.reporting import failing_in_words, report
 from csod_pipelines.defs.resources import House, owner
 from csod_pipelines.model.keys import Kind
+
+if TYPE_CHECKING:
+    from csod_pipelines.settings import Settings
 
 _FAILS = """
 
@@ -78,26 +82,28 @@ def _target(name: str, *, deps: list[dg.AssetSpec | str], description: str) -> d
 )
 def initial_import(context: dg.AssetExecutionContext, config: ImportForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
     if config.mode is RunMode.apply:
-        confirm_portal(config.portal, base_url=house.settings.cornerstone.base_url)
+        confirm_portal(config.portal, settings=house.settings)
     for name, kind in KINDS.items():
         key = context.asset_key_for_output(name)
         if key not in context.selected_asset_keys:
             continue
-        with failing_in_words(context) as progress:
+        with failing_in_words(context, house) as progress:
             totals = house.engine.import_baseline(kind, mode=config.mode.value, owner=owner(context), progress=progress)
-        yield from report(context, totals, mode=config.mode, key=key)
+        yield from report(context, house, totals, mode=config.mode, key=key)
 
 
-def confirm_portal(given: str, *, base_url: str) -> None:
-    """Refuse to apply unless the operator named the portal: its host, or the first word of it."""
-    host = (urlsplit(base_url).hostname or "").lower()
-    accepted = {host} if host.replace(".", "").isdigit() else {host, host.split(".")[0]}
-    if given.strip().lower() in accepted:
+def confirm_portal(given: str, *, settings: "Settings") -> None:
+    """Refuse to apply unless the operator named the portal, as it stands in external ids or by its host."""
+    from csod_pipelines.runtime import portal_name
+
+    name = portal_name(settings)
+    host = (urlsplit(settings.cornerstone.base_url).hostname or "").lower()
+    if given.strip().lower() in {name, host}:
         return
     asked = f"portal is {given!r}" if given else "portal is empty"
     raise dg.Failure(
-        description=f"Nothing was written: {asked}, and these settings lead to the portal {host!r}. "
-        f"To import what that portal holds, start again with portal: {host}. "
+        description=f"Nothing was written: {asked}, and these settings lead to the portal {name!r} ({host}). "
+        f"To import what that portal holds, start again with portal: {name}. "
         "If you meant another portal, its address is set by CSOD_PIPELINES_CORNERSTONE_BASE_URL.",
         allow_retries=False,
     )

@@ -50,11 +50,13 @@ release it. After anything else, start it again: what was done is not done twice
         today = day_of(datetime.now(UTC), zone=zone)
         if any(day != today for day in context.partition_keys):
             context.log.warning("The day asked for is not today; compared is how both systems stand on %s.", today)
-        with failing_in_words(context) as progress:
+        with failing_in_words(context, house) as progress:
             totals = [
                 house.engine.reconcile(kind, mode=config.mode.value, owner=owner(context), day=today, progress=progress) for kind in kinds
             ]
-        yield from report(context, together(totals), mode=config.mode, key=context.asset_key_for_output(name), more={"compared_on": today})
+        yield from report(
+            context, house, together(totals), mode=config.mode, key=context.asset_key_for_output(name), more={"compared_on": today}
+        )
 
     return daily_asset
 

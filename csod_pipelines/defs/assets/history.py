@@ -42,7 +42,7 @@ def historical_enrollments(
 ) -> Iterator[dg.MaterializeResult]:
     key = context.asset_key_for_output("historical_enrollments")
     for month in context.partition_keys:
-        with failing_in_words(context):
+        with failing_in_words(context, house):
             totals = house.engine.backfill(month, mode=config.mode.value, owner=owner(context))
-        report_partition(context, totals, mode=config.mode, key=key, partition=month)
+        report_partition(context, house, totals, mode=config.mode, key=key, partition=month)
     yield from ()

@@ -52,9 +52,9 @@ good one ended.""",
 def observed_changes(
     context: dg.AssetExecutionContext, config: ObserveForm, house: dg.ResourceParam[House]
 ) -> Iterator[dg.MaterializeResult]:
-    with failing_in_words(context):
+    with failing_in_words(context, house):
         totals = house.engine.observe(force=config.force)
-    yield from report(context, totals, mode=RunMode.apply, key=context.asset_key_for_output(_SEEN))
+    yield from report(context, house, totals, mode=RunMode.apply, key=context.asset_key_for_output(_SEEN))
 
 
 def _drain(context: dg.AssetExecutionContext, house: House, config: DrainForm, *, flow: Flow) -> Totals:
@@ -62,7 +62,7 @@ def _drain(context: dg.AssetExecutionContext, house: House, config: DrainForm, *
     limits = house.settings.config.flow
     linger = limits.linger_seconds if config.linger_seconds is None else config.linger_seconds
     most = min(config.max_runtime_seconds or limits.max_runtime_seconds, limits.max_runtime_seconds)
-    with failing_in_words(context) as progress:
+    with failing_in_words(context, house) as progress:
         return house.engine.drain(
             flow,
             owner=owner(context),
@@ -95,7 +95,7 @@ stops it within seconds.""",
     @dg.multi_asset(name=OPS[flow], specs=[spec])
     def live_asset(context: dg.AssetExecutionContext, config: DrainForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
         totals = _drain(context, house, config, flow=flow)
-        yield from report(context, totals, mode=config.mode, key=context.asset_key_for_output(name))
+        yield from report(context, house, totals, mode=config.mode, key=context.asset_key_for_output(name))
 
     return live_asset
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from csod_pipelines.defs.assets import JOB_TAG, OWNERS
-from csod_pipelines.defs.forms import ReportForm, TraceForm
-from csod_pipelines.defs.reporting import table
+from csod_pipelines.defs.forms import TraceForm
+from csod_pipelines.defs.reporting import COLUMNS, PARKED_COLUMNS, table
 from csod_pipelines.defs.resources import House
 
 TRACE_OP = "tell_story"
@@ -35,7 +35,7 @@ def trace_record(context: dg.AssetExecutionContext, config: TraceForm, house: dg
     story = house.engine.trace(config.kind, config.id)
     for line in story.lines:
         context.log.info("%s", line)
-    shown = {"operations": table(story.rows)} if story.rows else {}
+    shown = {"operations": table(story.rows, columns=COLUMNS)} if story.rows else {}
     told = "\n".join(f"- {line}" for line in story.lines)
     yield dg.MaterializeResult(metadata={"record": f"{config.kind} {config.id}", "story": dg.MetadataValue.md(told), **shown})
 
@@ -45,7 +45,8 @@ def trace_record(context: dg.AssetExecutionContext, config: TraceForm, house: dg
     specs=[
         _tool(
             "parked_records",
-            """Records that wait for a person: since when, why, who can mend it and what to do. Each is set aside alone; all others go on.
+            """Records that wait for a person: since when, why, and what to do. Each is set aside alone, all others go on.
+The oldest come first.
 
 **Runs** when an operator starts it. The same as `csod-pipelines parked`; `csod-pipelines replay` tries a record
 again once its cause is mended.
@@ -54,7 +55,8 @@ again once its cause is mended.
         )
     ],
 )
-def parked_records(config: ReportForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
-    rows = house.engine.parked(limit=config.limit)
-    shown = table(rows, most=config.limit) if rows else "nothing is parked"
-    yield dg.MaterializeResult(metadata={"parked": len(rows), "records": shown})
+def parked_records(house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
+    status = house.engine.status()
+    number = sum(flow["parked"] for flow in status["flows"].values())
+    shown = table(status["parked"], columns=PARKED_COLUMNS) if status["parked"] else "nothing is parked"
+    yield dg.MaterializeResult(metadata={"parked": number, "records": shown})
