@@ -38,4 +38,6 @@ def webserver(home: Home, *, port: int) -> list[str]:
 
 
 def daemon(home: Home) -> list[str]:
-    return [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(home.dagster / "workspace.yaml")]
+    # A line a tick and sensor would be 15 MB a day; the ticks stand in Dagster's own pages.
+    workspace = str(home.dagster / "workspace.yaml")
+    return [sys.executable, "-m", "dagster._daemon", "run", "--workspace", workspace, "--log-level", "warning"]

@@ -81,6 +81,12 @@ class Home:
         file.flush()
         return file
 
+    def put_old_logs_aside(self) -> None:
+        """One generation is kept."""
+        for log in self.logs.glob("*.log"):
+            if not log.name.endswith(".previous.log"):
+                log.replace(log.with_suffix(".previous.log"))
+
     def owner(self) -> int | None:
         """The process of the house that runs here, or None."""
         file = self.path / "up.lock"

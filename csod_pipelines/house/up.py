@@ -60,7 +60,9 @@ class House:
             self._end_left_behind()
             stack.callback(self._database.stop)
             stack.callback(self._stop_processes)
+            started = time.monotonic()
             self._start()
+            self._announce(time.monotonic() - started)
             while not self._stop.wait(1.0):
                 self._watch()
             self._say("stopping")
@@ -122,6 +124,11 @@ class House:
                 self._stop.check()
         raise NotReady(f"{what} did not come up in {READY_SECONDS:.0f} s: waiting for {late}. See the logs in {self._home.logs}")
 
+    def _announce(self, seconds: float) -> None:
+        for name in ("dagster", "gateway", "administrate", "cornerstone"):
+            self._say(f"{name:<12} {self.endpoints[name]}")
+        self._say(f"up after {seconds:.1f} s; addresses in {self._home.endpoints}, logs in {self._home.logs}; Ctrl-C stops")
+
     def _ours(self) -> dict[str, str]:
         return {name: value for name, value in self._environment.items() if name.startswith("CSOD_PIPELINES_") or name == "DAGSTER_HOME"}
 
@@ -131,6 +138,7 @@ class House:
             if names:
                 self._say(f"ended what a killed house had left behind: {', '.join(names)}")
         self._home.forget_running()
+        self._home.put_old_logs_aside()
 
     # ---- while it runs ----
 

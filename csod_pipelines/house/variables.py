@@ -13,6 +13,7 @@ from csod_pipelines.store.provision import Urls
 
 SANDBOX_ID = "sandbox"
 SANDBOX_SECRET = "sandbox-secret"
+SANDBOX_ACTOR = "svc.integration"  # the user every sandbox portal has for its integrations
 
 
 def uses_sandboxes(settings: Settings) -> bool:
@@ -65,6 +66,7 @@ def _sandbox_fields(settings: Settings, *, home: Home, addresses: Mapping[str, s
         "cornerstone.base_url": addresses["cornerstone"],
         "cornerstone.client_id": SANDBOX_ID,
         "cornerstone.client_secret": SANDBOX_SECRET,
+        "cornerstone.actor": settings.cornerstone.actor or SANDBOX_ACTOR,
         "cornerstone.webhook_api_key": settings.cornerstone.webhook_api_key or made["webhook_api_key"],
     }
 
