@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
-from csod_pipelines.sandbox.cornerstone import acts, assignments, state_rows
-from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call, Family, error_body
+from csod_pipelines.sandbox.cornerstone import acts, assignments, bulk, screens, state_rows
+from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call, Family, error_body, stamp_a
 from csod_pipelines.sandbox.cornerstone.limits import Throttled
 from csod_pipelines.sandbox.cornerstone.oauth import Token
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.routes import TOKEN_PATH, Route, family_of, find
+from csod_pipelines.sandbox.cornerstone.screens import as_xml
 from csod_pipelines.sandbox.kit import Delivery, Effect, Request, Response
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,24 @@ class CornerstoneCore:
         self._now = now
         self.portal.reset(seed=seed, size=size, now=now)
 
+    def operations(self, request: Request) -> tuple[str, ...]:
+        """What a request would do, for faults that are matched by operation."""
+        if request.path.rstrip("/") == TOKEN_PATH:
+            return ("oauth2.token",)
+        route, params, _ = find(request.method, request.path, update_verb=self.portal.settings["lo_update_verb"])
+        return () if route is None else (route.operation.format(**params),)
+
+    def refuse(self, request: Request, *, reason: str) -> Response:
+        """``Result: Failed`` inside a 200, nothing done."""
+        row = {"Result": "Failed", "Reason": reason, "LOID": None, "Locator": None}
+        body = {"status": "200", "timestamp": stamp_a(self._now), "totalRecords": 1, "createdRecords": 0, "data": [row]}
+        return _response(Answer(body=body), {})
+
     def handle(self, request: Request, *, now: datetime) -> tuple[Response, tuple[Effect, ...]]:
         self._turn(now)
+        screen = screens.page(self.portal, request)
+        if screen is not None:
+            return screen, (Effect(operation="screen"),)
         family = Family.OAUTH if request.path.rstrip("/") == TOKEN_PATH else family_of(request.path)
         operation = f"{request.method} {request.path}"
         headers: dict[str, str] = {}
@@ -61,6 +79,9 @@ class CornerstoneCore:
             # no documented answer to a body this odd; a 400 in the family's envelope, and a line for whoever tends the sandbox
             log.error("cornerstone sandbox: %s could not be read: %r", operation, err)
             answer = Answer(status=400, body=error_body(ApiError(400, "The request could not be read"), family=family, now=now))
+        if family is Family.LEGACY and isinstance(answer.body, dict) and self._wants_xml(request):
+            xml = "<?xml version='1.0' encoding='utf-8'?>" + as_xml(answer.body)
+            answer = replace(answer, body=xml.encode(), headers={**answer.headers, "content-type": "application/xml; charset=utf-8"})
         return _response(answer, headers), answer.effects or (Effect(operation=operation),)
 
     def state(self, kind: str, *, id: str | None, now: datetime) -> list[dict[str, Any]]:
@@ -103,6 +124,13 @@ class CornerstoneCore:
         """Let the portal's own queue catch up before anybody looks."""
         self._now = now
         assignments.work_off(self.portal, now=now)
+        bulk.work_off(self.portal, now=now)
+
+    def _wants_xml(self, request: Request) -> bool:
+        accept, query = request.headers.get("accept", ""), request.query.lower()
+        if "format=json" in query or not self.portal.settings["legacy_xml_default"]:
+            return "xml" in accept and "json" not in accept and "html" not in accept
+        return "json" not in accept
 
     def _route(self, request: Request) -> tuple[Route, dict[str, str]]:
         if len(request.headers) > MOST_HEADERS:

@@ -16,7 +16,8 @@ from urllib.parse import quote
 import orjson
 
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
-from csod_pipelines.sandbox.cornerstone.feeds import Feed, Row
+from csod_pipelines.sandbox.cornerstone.feed_rows import Row
+from csod_pipelines.sandbox.cornerstone.feeds import Feed
 from csod_pipelines.sandbox.cornerstone.odata import Filter, bad
 from csod_pipelines.sandbox.cornerstone.paging import make_token, open_token
 from csod_pipelines.sandbox.cornerstone.portal import Portal

@@ -36,6 +36,7 @@ class Portal:
         self.assignments_by_day: dict[str, int] = {}
         self.waiting_assignments: list[Assignment] = []
         self.bulk_jobs: dict[str, Any] = {}
+        self.express_classes: dict[str, Any] = {}
 
     def guid(self) -> str:
         return guid(self.rng)

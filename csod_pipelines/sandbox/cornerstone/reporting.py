@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from csod_pipelines.sandbox.cornerstone import feeds, statuses
+from csod_pipelines.sandbox.cornerstone import statuses
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
 from csod_pipelines.sandbox.cornerstone.exporter import metadata_xml
 from csod_pipelines.sandbox.cornerstone.feed_pages import Service, serve
-from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS, Feed, Row
+from csod_pipelines.sandbox.cornerstone.feed_rows import Row, user_row
+from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS, USER, Feed
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.rows import COST_CENTER, DIVISION, LOCATION, POSITION
 
@@ -69,14 +70,14 @@ _USER_OUS = {"user_div": DIVISION, "user_pos": POSITION, "user_center": COST_CEN
 
 def _users(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
     for user in portal.store.users.after(after):
-        row = feeds.user_row(user) | {"user_hire_dt_last": user.hired, "user_personal_email": user.more.get("personalEmail")}
+        row = user_row(user) | {"user_hire_dt_last": user.hired, "user_personal_email": user.more.get("personalEmail")}
         for name, type_id in _USER_OUS.items():
             ou = portal.store.ous.get(user.ous.get(type_id))
             row[f"{name}_id"], row[f"{name}_ref"] = (ou.id, ou.external_id) if ou else (None, None)
         yield user.id, row
 
 
-_USER_FIELDS = feeds.USER | {"user_hire_dt_last": "text", "user_personal_email": "text"}
+_USER_FIELDS = USER | {"user_hire_dt_last": "text", "user_personal_email": "text"}
 _USER_FIELDS |= {f"{name}_id": "int" for name in _USER_OUS} | {f"{name}_ref": "text" for name in _USER_OUS}
 
 # a client reads statuses under two names

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 from csod_pipelines.sandbox.cornerstone import (
     assignments,
+    bulk,
     catalog,
     employees,
+    employees_v1,
     exporter,
+    express_class,
     learning_objects,
     lo_details,
     organizations,
     reporting,
     roster,
     transcripts,
+    transcripts_legacy,
 )
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, Call, Family
 from csod_pipelines.sandbox.cornerstone.portal import Portal
@@ -50,6 +54,7 @@ def _route(method: str, path: str, operation: str, scope: str, handler: Handler,
     """``{id}`` in a path stands for digits, other names for one step of the path."""
     steps = re.sub(r"\{(\w+)\}", lambda m: rf"(?P<{m[1]}>\d{{1,18}})" if m[1] == "id" else rf"(?P<{m[1]}>[^/]+)", path.replace("$", r"\$"))
     steps = steps.replace("(?P<verb>[^/]+)", "(?P<verb>register|progress|complete|withdraw|remove|archive|exempt|update)")
+    steps = steps.replace("(?P<document>[^/]+)", "(?P<document>report|warnings|errors)")
     steps = steps.replace("(?P<what>[^/]+)", "(?P<what>custom-fields|employment-status|termination-reasons)")
     pattern = re.compile(steps, re.IGNORECASE)
     return Route(
@@ -61,6 +66,10 @@ _USERS = "/services/api/x/users/v2/employees"
 _ORG = "/services/api/x/organizations/v1"
 _ASSIGN = "/services/api/x/learning-assignments/v1"
 _TRANSCRIPTS = "/services/api/v1/transcripts"
+_USERS_V1 = "/services/api/x/users/v1/employees"
+_TASK = "/services/api/TranscriptAndTask"
+_BULK = "/services/api/x/bulk-api/v1"
+_EXPRESS = "/services/api/x/express-class/v1/classes"
 
 ROUTES: tuple[Route, ...] = (
     _route("GET", _USERS, "employees.list", "employee:read", employees.list_employees),
@@ -95,6 +104,23 @@ ROUTES: tuple[Route, ...] = (
     _route("PATCH", _TRANSCRIPTS + "/{verb}", "transcripts.{verb}", "transcript:write", transcripts.change),
     _route("GET", "/services/api/SessionRoster/GetSessionRoster", "roster.read", "sessionroster:read", roster.read),
     _route("POST", "/services/api/SessionRoster", "roster.write", "sessionroster:create", roster.write),
+    _route("GET", _USERS_V1, "employees_v1.list", "employee:read", employees_v1.list_employees),
+    _route("POST", _USERS_V1, "employees_v1.create", "employee:create", employees_v1.create_employee),
+    _route("GET", _USERS_V1 + "/{key}", "employees_v1.get", "employee:read", employees_v1.get_employee),
+    _route("PATCH", _USERS_V1 + "/{key}", "employees_v1.update", "employee:updatepartial", employees_v1.patch_employee),
+    _route("GET", _TASK + "/Transcript", "transcript_and_task.transcript", "transcript:read", transcripts_legacy.transcript),
+    _route("GET", _TASK + "/Session", "transcript_and_task.session", "transcript:read", transcripts_legacy.sessions),
+    _route("GET", _TASK + "/Assigned", "transcript_and_task.assigned", "transcript:read", transcripts_legacy.assigned),
+    _route("GET", _TASK + "/SuggestedTraining", "transcript_and_task.suggested", "transcript:read", transcripts_legacy.suggested),
+    _route("GET", "/services/api/LOTranscript/TranscriptSearch", "transcript_search.search", "transcript:read", transcripts_legacy.search),
+    _route("POST", _EXPRESS, "express_class.create", "expressclass:create", express_class.create),
+    _route("GET", _EXPRESS + "/{id}", "express_class.get", "expressclass:read", express_class.get),
+    _route("POST", _BULK + "/schemas", "bulk.schemas", "bulk:create", bulk.create_schema),
+    _route("POST", _BULK + "/jobs", "bulk.create", "bulk:create", bulk.create_job),
+    _route("GET", _BULK + "/jobs", "bulk.list", "bulk:read", bulk.list_jobs),
+    _route("GET", _BULK + "/jobs/{job}", "bulk.job", "bulk:read", bulk.get_job),
+    _route("POST", _BULK + "/imports/{import}", "bulk.upload", "bulk:create", bulk.upload),
+    _route("GET", _BULK + "/imports/{import}/{document}", "bulk.report", "bulk:read", bulk.report),
     _route("GET", exporter.PATH, "exporter.objects", "dataexporter:read", exporter.catalogue),
     _route("GET", exporter.PATH + "/$metadata", "exporter.metadata", "dataexporter:read", exporter.metadata),
     _route("GET", exporter.PATH + "/{object}", "exporter.{object}", "{object}:read", exporter.read),
