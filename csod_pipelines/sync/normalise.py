@@ -38,8 +38,12 @@ def ou_name(value: str | None) -> str:
 
 
 def folded(value: str | None) -> str:
-    """For matching only, never for sending: case and compatibility forms do not count."""
-    return unicodedata.normalize("NFKC", text(value)).casefold()
+    """For matching only, never for sending: case and compatibility forms do not count.
+
+    Folding can make a letter that composes anew, and a compatibility form can begin with a blank: hence the second turn.
+    """
+    once = unicodedata.normalize("NFKC", text(value)).casefold()
+    return text(unicodedata.normalize("NFKC", once).casefold())
 
 
 def part_names(titles: list[str]) -> list[str]:
