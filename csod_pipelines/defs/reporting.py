@@ -42,18 +42,20 @@ _NOT_DONE = ("lease_held", "off")
 
 
 class Progress:
-    """Given to the engine: keeps the newest totals for a failure's metadata and logs them every half minute."""
+    """Given to the engine: keeps the newest totals for a failure's metadata and logs what has changed every half minute."""
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self.totals: Totals | None = None
         self._log = context.log
         self._logged = time.monotonic()
+        self._said = ""
 
     def __call__(self, totals: Totals) -> None:
         self.totals = totals
-        if time.monotonic() - self._logged >= PROGRESS_SECONDS:
-            self._logged = time.monotonic()
-            self._log.info("so far: %s", in_words(totals))
+        words = in_words(totals)
+        if words != self._said and time.monotonic() - self._logged >= PROGRESS_SECONDS:
+            self._logged, self._said = time.monotonic(), words
+            self._log.info("so far: %s", words)
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def failing_in_words(context: dg.AssetExecutionContext, house: House) -> Iterato
         context.instance.add_run_tags(context.run.run_id, {STOPPED_TAG: "true"})
         if not isinstance(err, FlowStopped):
             raise
-        shown = {**metadata(progress.totals), **_operations(context, house)}
+        shown = {**metadata(progress.totals), **_operations(context, house, most=TABLE_ROWS)}
         raise dg.Failure(description=str(err), metadata=shown, allow_retries=False) from err
 
 
@@ -111,12 +113,15 @@ def _shown(context: dg.AssetExecutionContext, house: House, totals: Totals, *, m
     summary = in_words(totals)
     say = context.log.warning if totals.failed else context.log.info
     say("%s, %s: %s", key.path[-1], mode.value, summary)
-    return {"summary": summary, "mode": mode.value, **metadata(totals), **_operations(context, house)}
+    written = (
+        sum(totals.operations.values()) if mode is RunMode.apply else 0
+    )  # an import reports kind by kind: its newest rows are this kind's
+    return {"summary": summary, "mode": mode.value, **metadata(totals), **_operations(context, house, most=written)}
 
 
-def _operations(context: dg.AssetExecutionContext, house: House) -> dict[str, dg.TableMetadataValue]:
-    """The run's newest operations as the ledger has them, with request and answer; none for a plan, which writes none."""
-    rows = house.engine.operations(run_id=context.run.run_id, limit=TABLE_ROWS)
+def _operations(context: dg.AssetExecutionContext, house: House, *, most: int) -> dict[str, dg.TableMetadataValue]:
+    """The run's newest operations as the ledger has them, with request and answer."""
+    rows = house.engine.operations(run_id=context.run.run_id, limit=min(most, TABLE_ROWS)) if most else []
     return {"operations": table(rows, columns=COLUMNS)} if rows else {}
 
 
