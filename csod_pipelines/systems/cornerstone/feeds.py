@@ -39,6 +39,8 @@ VIEWS: Mapping[Kind, tuple[str, ...]] = {
     Kind.ENROLLMENT: ("views.vw_rpt_transcript",),
 }
 STAMP = "_last_touched_dt_utc"
+#: Objects without that stamp: where changes are not tracked, nothing tells of them between two scans.
+UNSTAMPED = frozenset({"export.user_ou_core"})
 #: Reporting lags up to 15 minutes behind (csod.dev, request resiliency); a window reaches further back than that.
 OVERLAP = timedelta(minutes=20)
 DETAILS_PER_PAGE = 50
@@ -163,7 +165,7 @@ class Feeds:
         if position is None:
             return self._begin(name, tell=False)
         if "since" in position:
-            return self._window(name, position)
+            return ({**position}, ()) if name in UNSTAMPED else self._window(name, position)
         link = str(position.get("next") or position.get("delta"))
         try:
             batch = self._exporter.follow(name, link, delta="delta" in position)

@@ -1,0 +1,36 @@
+"""Bringing the webhooks to an instance, over HTTP."""
+
+from __future__ import annotations
+
+from csod_pipelines.systems.administrate import AdministrateSystem
+from csod_pipelines.systems.administrate.webhooks import HOOK_TYPES, Credentials, install, installed, set_active
+from csod_pipelines_tests.systems.vendor import Vendor
+
+CREDENTIALS = Credentials(user="csod", password="p@ss/word")
+
+
+def test_hooks_are_created_active_and_a_second_run_changes_nothing(a_system: AdministrateSystem, a_vendor: Vendor) -> None:
+    report = install(a_system.client, "https://sync.example.org/base", CREDENTIALS)
+    assert set(report.created) | set(report.missing) | set(report.absent) == {kind.slug for kind in HOOK_TYPES}
+    assert report.missing == ()
+    hooks = a_vendor.state("webhooks")
+    assert {hook["lifecycle_state"] for hook in hooks} == {"active"}
+    assert "https://csod:p%40ss%2Fword@sync.example.org/base/webhooks/administrate/learner_created" in {hook["url"] for hook in hooks}
+    before = a_vendor.last_request()
+    again = install(a_system.client, "https://sync.example.org/base", CREDENTIALS)
+    assert set(again.unchanged) == set(report.created) and not again.created
+    assert a_vendor.writes_since(before) == []
+
+
+def test_hooks_ask_for_nothing_but_id_and_type() -> None:
+    for kind in HOOK_TYPES:
+        assert kind.query.endswith(("{ node(id: $objectid) { id __typename } }", "{ echo(value: $objectid) }"))
+
+
+def test_hooks_are_switched_off_and_on_by_type(a_system: AdministrateSystem) -> None:
+    install(a_system.client, "https://sync.example.org", None)
+    assert set_active(a_system.client, ["contact_created"], active=False) == ("contact_created",)
+    states = {hook.slug: hook.state for hook in installed(a_system.client)}
+    assert states["contact_created"] == "inactive" and states["account_created"] == "active"
+    report = install(a_system.client, "https://sync.example.org", None)
+    assert report.updated == ("contact_created",)
