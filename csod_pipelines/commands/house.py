@@ -78,10 +78,17 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Leave the house up; `csod-pipelines down` stops it.")] = False,
 ) -> None:
     """Start a house with two sandboxes, play the whole story in it, and verify every step."""
-    from csod_pipelines.house.demo import play_demo
+    from csod_pipelines.house.demo import HouseNotUp, play_demo
+    from csod_pipelines.house.stopping import StopRequested
 
-    settings = load_settings(need=NEED_NOTHING)
-    if not play_demo(settings, home=home_of(settings), json_file=json_file, keep=keep, say=say):
+    home = home_of(load_settings(need=NEED_NOTHING))
+    try:
+        holds = play_demo(home, json_file=json_file, keep=keep, say=say)
+    except HouseNotUp as err:
+        raise Failed(str(err)) from err
+    except StopRequested as err:
+        raise Failed("stopped before the story began") from err
+    if not holds:
         raise typer.Exit(1)
 
 

@@ -38,7 +38,10 @@ def trace(
     from csod_pipelines.runtime import open_house
 
     with open_house(command_settings()) as house:
-        story = house.engine.trace(kind, id)
+        try:
+            story = house.engine.trace(kind, id)
+        except ValueError as err:
+            raise typer.BadParameter(str(err)) from err
     if as_json_:
         as_json({"lines": list(story.lines), "rows": list(story.rows)})
         return

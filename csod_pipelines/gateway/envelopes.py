@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from csod_pipelines.gateway.refusals import Reason, Rejected
-from csod_pipelines.gateway.routes import Target, administrate_target, cornerstone_target, is_followed, usable_id
+from csod_pipelines.gateway.routes import Target, administrate_target, cornerstone_target, usable_id
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.store.inbox import Delivery
 
@@ -74,7 +74,7 @@ def _delivery(source: SystemName, type: str, target: Target | None, key: bytes, 
         dedupe_key=key,
         headers={name: value for name, value in headers.items() if name in KEPT_HEADERS},
         body=body,
-        reason="unknown_type" if type == UNKNOWN_TYPE or not is_followed(source, type) else "no_record",
+        reason="unknown_record",
     )
 
 

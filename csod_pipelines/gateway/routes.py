@@ -76,13 +76,6 @@ def cornerstone_target(type: str, data: Mapping[str, Any]) -> Target | None:
     return Target(str(RecordKey(Kind.ENROLLMENT, SystemName.CORNERSTONE, f"{user}:{training.lower()}:{registration}")), flow)
 
 
-def is_followed(system: SystemName, type: str) -> bool:
-    """Whether a delivery of this type would mark a record, if it named one."""
-    if system is SystemName.ADMINISTRATE:
-        return administrate_target(type, "x") is not None
-    return type in _EMPLOYEE_TYPES or type in _TRAINING_FLOWS
-
-
 def usable_id(value: Any) -> str | None:
     """The value as an id, or None: ids are short and printable, and no delivery may smuggle anything else in."""
     if isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isascii() and value.isprintable():

@@ -119,8 +119,8 @@ def test_a_type_or_record_we_do_not_follow_is_stored_and_shown_as_ignored(gatewa
     nobody = json.dumps({"metadata": {}, "payload": {"node": None}}).encode()
     assert gateway.post("/webhooks/administrate/contact_created", nobody, **BASIC).status_code == 202
     shown = gateway.query("SELECT type, disposition, reason FROM inbox_disposition WHERE subject IS NULL ORDER BY number")
-    assert ("document_updated", "ignored", "unknown_type") in shown
-    assert ("contact_created", "ignored", "no_record") in shown
+    assert ("document_updated", "ignored", "unknown_record") in shown
+    assert ("contact_created", "ignored", "unknown_record") in shown
 
 
 def test_gzip_is_understood_from_both_vendors(gateway: RunningGateway) -> None:
