@@ -144,7 +144,7 @@ class Control:
     def _act(self, request: Request, now: datetime) -> Any:
         arguments = _object(request)
         action = arguments.pop("action", None)
-        if action not in self.core.actions():
+        if not isinstance(action, str) or action not in self.core.actions():
             raise Refused(400, f"unknown action {action!r}; GET {PREFIX}/act lists them")
         return self.core.act(action, arguments, now=now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from csod_pipelines.sandbox.administrate.call import Call
 from csod_pipelines.sandbox.administrate.schema import Document, Documents
 from csod_pipelines.sandbox.kit import Request, Response
 
+log = logging.getLogger(__name__)
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -81,6 +83,10 @@ def run(documents: Documents, ask: Ask, call: Call) -> ExecutionResult:
     except RecursionError:
         return ExecutionResult(data=None, errors=[GraphQLError("The query is nested too deeply")])
     assert isinstance(result, ExecutionResult)
+    for error in result.errors or ():
+        if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+            # The caller sees only the message; a fault of the sandbox itself must not pass for the vendor's refusal.
+            log.error("the sandbox failed at %s", error.path, exc_info=error.original_error)
     return result
 
 

@@ -7,7 +7,7 @@ shifts when rows come or go before it. Without an order the oldest record comes 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -27,7 +27,16 @@ _STAMPS = {"lastUpdatedAt", "updatedAt"}
 class Page:
     """One page of a connection. The total is counted only if somebody asks."""
 
-    def __init__(self, rows: Iterable[Any], *, first: int | None, offset: int | None, after: str | None, total: int | None = None) -> None:
+    def __init__(
+        self,
+        rows: Iterable[Any],
+        *,
+        first: int | None,
+        offset: int | None,
+        after: str | None,
+        total: int | None = None,
+        counted: Callable[[int], None] | None = None,
+    ) -> None:
         self.start = _start(offset, after)
         size = _size(first)
         if isinstance(rows, Sequence):
@@ -44,10 +53,13 @@ class Page:
             self._seen = skipped + len(shown) + (1 if self.has_next else 0)
         self.rows = shown
         self._total = total
+        self._counted = counted
 
     def total(self) -> int:
         if self._total is None:
             self._total = self._seen + sum(1 for _ in self._rest)
+            if self._counted is not None:
+                self._counted(self._total)
         return self._total
 
 
@@ -81,6 +93,7 @@ class Selector:
     def __init__(self, world: World) -> None:
         self._world = world
         self._fields = filterable.tables(world)
+        self._totals: dict[tuple[Any, ...], tuple[int, int]] = {}
         self._results: OrderedDict[tuple[Any, ...], tuple[int, list[Any]]] = OrderedDict()
 
     def top(self, kind: type[Row], arguments: Mapping[str, Any]) -> Page:
@@ -104,9 +117,21 @@ class Selector:
         candidates, stamp_order = self._candidates(kind, filters)
         matching = (row for row in candidates if _passes(row, tests))
         if (not orders and not stamp_order) or (stamp_order and len(orders) == 1 and orders[0] == (stamp_order, False)):
-            return page(matching)
+            return self._lazy_page(page, (kind, repr(filters)), matching)
         key = (kind, repr(filters), repr(orders))
         return page(self._remembered(key, matching, orders, fields))
+
+    def _lazy_page(self, page: Callable[..., Page], key: tuple[Any, ...], matching: Iterator[Any]) -> Page:
+        """A page of what needs no sorting. The total is counted once while nothing changes: feeds ask for it on every page."""
+        version = self._world.version()
+        held = self._totals.get(key)
+
+        def counted(total: int) -> None:
+            if len(self._totals) >= RESULTS_KEPT:
+                self._totals.clear()
+            self._totals[key] = (version, total)
+
+        return page(matching, total=held[1] if held is not None and held[0] == version else None, counted=counted)
 
     def _remembered(
         self, key: tuple[Any, ...], matching: Iterator[Any], orders: list[tuple[str, bool]], fields: Mapping[str, Field]
