@@ -32,7 +32,7 @@ _INLINE = re.compile(r"(?i)\b([a-z_]*(?:password|secret|token|apikey|configurati
 
 # the same in broken JSON, where the name stands in quotes too
 _INLINE_JSON = re.compile(
-    r"(?i)\b([a-z_-]*(?:password|secret|token|api-?key|configuration|authorization)\"?)(\s*[:=]\s*)\"?(?:[^\"\\\s,}]|\\.)+\"?"
+    r"(?i)\b([a-z_-]*(?:password|secret|token|api-?key|configuration|authorization)\"?)(\s*[:=]\s*)(?:(?:bearer|basic)\s+)?\"?(?:[^\"\\\s,}<&]|\\.)+\"?"
 )
 
 

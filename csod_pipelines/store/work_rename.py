@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
-from csod_pipelines.store.work_types import Claim, Fenced
+from csod_pipelines.store.work_types import Claim, Fenced, NameHeld
 
 _DELETE = text("DELETE FROM work WHERE subject = ANY(CAST(:subjects AS text[]))")
 _RELATED = text("""
@@ -31,7 +31,7 @@ def rename(conn: Connection, claim: Claim, new_subject: str) -> Claim:
     """The unit has a new name, usually its link. Rows under the new name, and under the link's record keys, are merged into it.
 
     What those rows were marked for counts as arrived during the lease: the claim covers what it covered, and ``finish`` lets the
-    unit be looked at once more. Raises Fenced when the lease was lost, or when another worker holds the new name right now."""
+    unit be looked at once more. Raises Fenced when the lease was lost, NameHeld when another claim (be it this worker's) has the name."""
     rows = {r.subject: r for r in conn.execute(_RELATED, {"own": claim.subject, "new": new_subject})}
     own = rows.pop(claim.subject, None)
     if own is None or own.fence != claim.fence:
@@ -39,7 +39,7 @@ def rename(conn: Connection, claim: Claim, new_subject: str) -> Claim:
     if new_subject == claim.subject:
         return claim
     if new_subject in rows and rows[new_subject].leased:
-        raise Fenced(f"{new_subject}, which {claim.subject} has become, is being worked on; try again when its lease is over")
+        raise NameHeld(f"{new_subject}, which {claim.subject} has become, is being worked on; postpone until its lease is over")
     # a record key that somebody holds stays: its holder finds the link and renames it
     absorbed = [r for r in rows.values() if not r.leased]
     conn.execute(_DELETE, {"subjects": [r.subject for r in absorbed]})

@@ -12,6 +12,10 @@ class Fenced(Exception):
     """The lease behind a claim is no longer this worker's: nothing of what it did may be recorded under it."""
 
 
+class NameHeld(Fenced):
+    """A unit cannot take its new name while another claim holds it. The claim itself is still good: postpone it for a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A record may have changed. ``side`` is where the hint came from, None when both sides must be read."""

@@ -39,7 +39,7 @@ CREATE TABLE operation_outcome (
     number           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     operation_id     uuid NOT NULL,
     at               timestamptz NOT NULL DEFAULT app_now(),
-    outcome          text NOT NULL CHECK (outcome IN ('success', 'partial', 'failure', 'unknown', 'would_apply')),
+    outcome          text NOT NULL CHECK (outcome IN ('success', 'partial', 'failure', 'unknown', 'would_apply', 'not_sent')),
     reason           text NOT NULL,
     params           text NOT NULL DEFAULT '{}',
     detail           text NOT NULL DEFAULT '',
