@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -54,7 +55,7 @@ class Api:
         return answer.json()
 
     def state(self, kind: str, id: str | None = None) -> list[dict[str, Any]]:
-        return self.control("GET", f"state/{kind}" + (f"?id={requests.utils.quote(id)}" if id else ""))
+        return self.control("GET", f"state/{kind}" + (f"?id={quote(id)}" if id else ""))
 
     def one(self, kind: str, id: str) -> dict[str, Any]:
         (row,) = self.state(kind, id)

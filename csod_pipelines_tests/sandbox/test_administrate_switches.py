@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import build_schema, parse, validate, validate_schema
@@ -116,7 +117,7 @@ def test_published_operations_are_valid_and_run(api: Api) -> None:
     assert validate(schema_without(frozenset()), parse(PUBLISHED)) == []
     api.learner(api.event(), "Eve")
 
-    def run(operation: str, **variables: str) -> dict[str, object]:
+    def run(operation: str, **variables: str) -> dict[str, Any]:
         body = {"query": PUBLISHED, "operationName": operation, "variables": variables}
         answer = api.session.post(f"{api.url}/graphql", json=body, timeout=10).json()
         assert "errors" not in answer, answer

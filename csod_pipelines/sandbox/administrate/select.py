@@ -6,6 +6,7 @@ shifts when rows come or go before it. Without an order the oldest record comes 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -21,7 +22,6 @@ from csod_pipelines.sandbox.administrate.world import World
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 100
 RESULTS_KEPT = 8  # sorted results of lists that are being paged through
-_STAMPS = {"lastUpdatedAt", "updatedAt"}
 
 
 class Page:
@@ -112,11 +112,11 @@ class Selector:
         tests = [compile_filter(self._field(fields, given["field"]), given) for given in filters]
         if rows is not None:
             return page(_sorted([row for row in rows if _passes(row, tests)], orders, fields, self._field))
-        if not filters and not orders:
+        if not filters and _comes_sorted(orders, None):
             return page(self._world.table(kind).ordered)
         candidates, stamp_order = self._candidates(kind, filters)
         matching = (row for row in candidates if _passes(row, tests))
-        if (not orders and not stamp_order) or (stamp_order and len(orders) == 1 and orders[0] == (stamp_order, False)):
+        if _comes_sorted(orders, stamp_order):
             return self._lazy_page(page, (kind, repr(filters)), matching)
         key = (kind, repr(filters), repr(orders))
         return page(self._remembered(key, matching, orders, fields))
@@ -153,7 +153,7 @@ class Selector:
 
     def _candidates(self, kind: type[Row], filters: Sequence[Mapping[str, Any]]) -> tuple[Iterable[Any], str | None]:
         """The smallest index that a filter opens, and the stamp field the rows then come ordered by (else they come by id)."""
-        world, table = self._world, self._world.table(kind)
+        table = self._world.table(kind)
         for given in filters:
             name, operation = given["field"], given["operation"]
             values = given.get("values") if operation == "in" else [given.get("value")] if operation == "eq" else None
@@ -162,14 +162,11 @@ class Selector:
             found = self._by_value(kind, name, [str(value) for value in values])
             if found is not None:
                 return found, None
-        for given in filters:
-            name, operation, value = given["field"], given["operation"], given.get("value")
-            if operation in {"ge", "gt", "eq"} and value is not None and (name in _STAMPS or name == "createdAt"):
-                since = times.parse_moment(value).timestamp()
-                if name == "createdAt":
-                    return table.created_since(since), None
-                return table.changed_since(since), name
-        return iter(world.table(kind).ordered), None
+        for name in ("lastUpdatedAt", "updatedAt", "createdAt"):
+            window = _window(name, filters)
+            if window is not None:
+                return (table.created_between(*window), None) if name == "createdAt" else (table.changed_between(*window), name)
+        return table.ordered, None
 
     def _by_value(self, kind: type[Row], name: str, values: Sequence[str]) -> list[Any] | None:
         world = self._world
@@ -190,6 +187,27 @@ class Selector:
             return None
         found = {row.id: row for row in rows if row is not None}
         return [found[id] for id in sorted(found)]
+
+
+def _comes_sorted(orders: Sequence[tuple[str, bool]], stamp_order: str | None) -> bool:
+    """Whether candidates already stand in the order asked for: of change from the change log, else of creation."""
+    if stamp_order is not None:
+        return list(orders) == [(stamp_order, False)]
+    return list(orders) in ([], [("id", False)], [("createdAt", False)])
+
+
+def _window(name: str, filters: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """The stretch of time that filters on one stamp leave open; None when there is no such filter."""
+    low, high = -math.inf, math.inf
+    for given in filters:
+        if given["field"] != name or given.get("value") is None:
+            continue
+        moment = times.parse_moment(given["value"]).timestamp()
+        if given["operation"] in {"ge", "gt", "eq"}:
+            low = max(low, moment)
+        if given["operation"] in {"le", "lt", "eq"}:
+            high = min(high, moment)
+    return None if low == -math.inf and high == math.inf else (low, high)
 
 
 def _passes(row: Any, tests: Sequence[Test]) -> bool:

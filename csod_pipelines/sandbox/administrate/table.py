@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -58,16 +58,16 @@ class Table(Generic[R]):
         del self.ordered[bisect_left(self.ordered, row.id, key=lambda other: other.id)]
         row.position = -1
 
-    def changed_since(self, stamp: float) -> Iterator[R]:
-        """Rows whose stamp is at or after `stamp`, oldest change first."""
-        for index in range(bisect_left(self._stamps, stamp), len(self._log)):
+    def changed_between(self, since: float, until: float) -> Iterator[R]:
+        """Rows whose stamp lies from `since` to `until`, both included, oldest change first."""
+        for index in range(bisect_left(self._stamps, since), bisect_right(self._stamps, until)):
             row = self._log[index]
             if row.position == index:
                 yield row
 
-    def created_since(self, stamp: float) -> Iterator[R]:
-        first = bisect_left(self.ordered, stamp, key=lambda row: row.created)
-        for index in range(first, len(self.ordered)):
+    def created_between(self, since: float, until: float) -> Iterator[R]:
+        first = bisect_left(self.ordered, since, key=lambda row: row.created)
+        for index in range(first, bisect_right(self.ordered, until, key=lambda row: row.created)):
             yield self.ordered[index]
 
     def _sweep(self) -> None:
