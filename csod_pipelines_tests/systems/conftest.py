@@ -50,7 +50,6 @@ def c_options(c_vendor: Vendor) -> cornerstone.CornerstoneOptions:
         client_id="sandbox",
         client_secret="sandbox-secret",
         actor="svc.integration",
-        audience=(cornerstone.Audience(ref="CORP", ou_type="Corporation"),),
         provider="Internal academy",
     )
 

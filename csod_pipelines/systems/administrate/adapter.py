@@ -22,7 +22,7 @@ from csod_pipelines.systems.administrate.options import AdministrateOptions
 from csod_pipelines.systems.administrate.writes import Writes
 from csod_pipelines.systems.base import ChangePage, Draft, OutcomeRow, Page, Refusal, Written
 from csod_pipelines.systems.contract import Contract
-from csod_pipelines.systems.errors import Refused, Unauthorized
+from csod_pipelines.systems.errors import Refused, Unauthorized, Unsupported
 from csod_pipelines.systems.tokens import TokenCache
 from csod_pipelines.systems.transport import House, Transport
 
@@ -96,6 +96,9 @@ class AdministrateSystem:
 
     def changes(self, kind: Kind, cursor: str | None) -> ChangePage:
         return self._feeds.changes(kind, cursor)
+
+    def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
+        raise Unsupported("administrate keeps no registration date of a learner; read the rosters of the month's events")
 
     def roster(self, offering_id: str) -> Roster:
         return self._learners.roster(offering_id)

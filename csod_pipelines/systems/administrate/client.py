@@ -20,6 +20,7 @@ from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused, Una
 from csod_pipelines.systems.transport import Answer, Call, Transport
 from csod_pipelines.systems.vendor_clock import VendorClock
 from csod_pipelines.systems.wire import excerpt
+from csod_pipelines.systems.words import model_fields
 
 #: The vendor names no pause for a 429.
 PAUSE_SECONDS = 5.0
@@ -140,7 +141,7 @@ def refusal_of(result: Any, *, operation: str) -> Refusal | None:
     if not errors:
         return None
     said = "; ".join(f"{error.get('label') or 'record'}: {error.get('message')}" for error in errors)
-    fields = tuple(str(error["label"]) for error in errors if error.get("label"))
+    fields = model_fields(str(error["label"]) for error in errors if error.get("label"))
     return Refusal(message=f"administrate refused {operation}: {said}", fields=fields)
 
 

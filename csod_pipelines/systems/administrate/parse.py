@@ -23,6 +23,7 @@ from csod_pipelines.model.records import (
     Subject,
 )
 from csod_pipelines.systems.errors import Malformed
+from csod_pipelines.systems.reading import understands
 from csod_pipelines.systems.walltime import from_wall
 
 Node = Mapping[str, Any]
@@ -54,6 +55,7 @@ def custom_value(node: Node, label: str) -> str | None:
     return None
 
 
+@understands("administrate account")
 def account(node: Node, *, status_field: str, intent_field: str) -> Record:
     parent = node.get("parentAccount") or {}
     value = OrgUnit(
@@ -64,6 +66,7 @@ def account(node: Node, *, status_field: str, intent_field: str) -> Record:
     return _record(Kind.ORG_UNIT, node, value, is_individual=bool(node.get("isIndividual")), marker=custom_value(node, intent_field))
 
 
+@understands("administrate contact")
 def contact(node: Node, *, status_field: str, intent_field: str, has_flag: bool) -> Record:
     name = node.get("personalName") or {}
     left = bool(node.get("hasLeftCompany")) if has_flag else custom_value(node, status_field) == INACTIVE
@@ -100,15 +103,18 @@ def _primary(node: Node) -> str | None:
     return node.get("emailAddress") or None
 
 
+@understands("administrate location")
 def location(node: Node) -> Record:
     value = Location(name=node.get("name") or "", code=node.get("code") or None, time_zone=node.get("timeZoneName") or None)
     return _record(Kind.LOCATION, node, value)
 
 
+@understands("administrate learning category")
 def category(node: Node, *, path: tuple[str, ...]) -> Record:
     return _record(Kind.SUBJECT, node, Subject(path=path), parent_id=(node.get("parentCategory") or {}).get("id"))
 
 
+@understands("administrate course template")
 def course_template(node: Node, *, categories: Iterable[Node], vendor_field: str) -> Record:
     value = Course(
         code=node.get("code") or "",
@@ -122,6 +128,7 @@ def course_template(node: Node, *, categories: Iterable[Node], vendor_field: str
     return _record(Kind.COURSE, node, value, code=node.get("code"), status=status, updated_at=stamp)
 
 
+@understands("administrate event")
 def event(node: Node, *, sessions: Iterable[Node]) -> Record:
     kept = [item for item in sessions if item.get("lifecycleState") != "cancelled"]
     place = (node.get("location") or {}).get("id")
@@ -182,6 +189,7 @@ def _moment(node: Node, zoned: str, bare: str, zone: str | None) -> datetime:
     raise Malformed(f"administrate: session {node['id']} has no {zoned}, nor a {bare} with a time zone")
 
 
+@understands("administrate learner")
 def learner(node: Node, *, marks: Iterable[Node]) -> Record:
     attendance = {
         mark["session"]["id"]: MARKS[str(mark["attendanceMark"]).lower()]

@@ -6,11 +6,11 @@ from csod_pipelines.model.keys import SystemName
 from csod_pipelines.systems.base import Budget, Clock, Guard, Recorder, Seams
 from csod_pipelines.systems.contract import Contract, load
 from csod_pipelines.systems.cornerstone.adapter import CornerstoneSystem
-from csod_pipelines.systems.cornerstone.options import Audience, CornerstoneOptions, Language
+from csod_pipelines.systems.cornerstone.options import Audience, CornerstoneOptions
 from csod_pipelines.systems.defaults import NoBudget, NoGuard, NoRecorder, NoSeams, SystemClock
 from csod_pipelines.systems.transport import House
 
-__all__ = ["Audience", "CornerstoneOptions", "CornerstoneSystem", "Language", "open"]
+__all__ = ["Audience", "CornerstoneOptions", "CornerstoneSystem", "open"]
 
 
 def open(

@@ -14,6 +14,7 @@ from csod_pipelines.systems.base import ChangePage, Draft, OutcomeRow, Page, Ref
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.cornerstone import calls, oauth
 from csod_pipelines.systems.cornerstone.assignments import Assignment, Assignments
+from csod_pipelines.systems.cornerstone.audience import Audiences
 from csod_pipelines.systems.cornerstone.catalogue import Catalogue
 from csod_pipelines.systems.cornerstone.exporter import Exporter
 from csod_pipelines.systems.cornerstone.feeds import Feeds
@@ -44,9 +45,10 @@ class CornerstoneSystem:
         self.exporter = Exporter(self.portal)
         legacy = Legacy(self.portal)
         refs = Refs(self.platform, options=options, monotonic=house.clock.monotonic)
+        audiences = Audiences(self.platform, options=options)
         self._assignments = Assignments(self.portal)
         self._people = People(self.platform, self.exporter, refs, options=options, contract=contract)
-        self._catalogue = Catalogue(legacy, self.exporter, refs, options=options, contract=contract)
+        self._catalogue = Catalogue(legacy, self.exporter, refs, audiences, options=options, contract=contract)
         self._rosters = Rosters(self.portal, legacy=legacy, transcripts=Transcripts(self.portal), assignments=self._assignments, refs=refs)
         self._feeds = Feeds(self.portal, platform=self.platform, exporter=self.exporter, people=self._people, catalogue=self._catalogue)
 
@@ -78,6 +80,8 @@ class CornerstoneSystem:
         if kind in (Kind.SUBJECT, Kind.PROVIDER):
             rows = {record.id: record for page in self.scan(kind) for record in page.records}
             return {id: Present(rows[id]) if id in rows else Gone("not in the complete reporting view") for id in wanted}
+        if kind is Kind.ENROLLMENT:
+            return self._rosters.read_many(wanted)
         return {id: self.read(kind, id) for id in wanted}
 
     def find(self, kind: Kind, wanted: Value, *, marker: str | None = None, facts: Mapping[str, Any] | None = None) -> tuple[Record, ...]:
@@ -146,6 +150,9 @@ class CornerstoneSystem:
 
     def changes(self, kind: Kind, cursor: str | None) -> ChangePage:
         return self._feeds.changes(kind, cursor)
+
+    def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
+        return self._feeds.enrollments_between(start, end)
 
     # ---- rosters
 

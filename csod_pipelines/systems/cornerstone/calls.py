@@ -13,6 +13,7 @@ from csod_pipelines.systems.errors import Malformed, Refused
 from csod_pipelines.systems.transport import Answer, Call, Transport
 from csod_pipelines.systems.vendor_clock import VendorClock
 from csod_pipelines.systems.wire import excerpt
+from csod_pipelines.systems.words import model_fields
 
 #: Calls left in the hour and the hour's limit, per endpoint (csod.dev, throttling).
 RATE_HEADERS = ("x-csod-throttling-rate-limit-urilevel", "x-csod-requests-remaining-urilevel")
@@ -81,7 +82,7 @@ def refused(answer: Answer, operation: str) -> Refused:
     return Refused(
         f"cornerstone refused {operation} ({answer.status}): {said}",
         code="not_found" if answer.status == 404 else str(error.get("code") or answer.status),
-        fields=tuple(str(item["name"]) for item in listed if item.get("name")),
+        fields=model_fields(str(item["name"]) for item in listed if item.get("name")),
         status=answer.status,
         request_id=answer.request_id,
     )

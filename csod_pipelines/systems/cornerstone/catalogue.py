@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from csod_pipelines.model.records import Course, CourseState, Offering, Part, Re
 from csod_pipelines.systems.base import Draft, Written
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.cornerstone import parse
+from csod_pipelines.systems.cornerstone.audience import Audiences
 from csod_pipelines.systems.cornerstone.exporter import Exporter
 from csod_pipelines.systems.cornerstone.legacy import Legacy
 from csod_pipelines.systems.cornerstone.options import CornerstoneOptions
@@ -21,16 +23,24 @@ from csod_pipelines.systems.cornerstone.timezones import zone_of
 from csod_pipelines.systems.errors import Indeterminate, Refused, Unsupported
 from csod_pipelines.systems.walltime import to_wall
 
-#: WCF reads `__type` only where it is the first member.
-TYPES = "www.CornerStoneOnDemand.com/Services/LMS"
 PART_NAME_CHARS = 50
 
 
 class Catalogue:
-    def __init__(self, legacy: Legacy, exporter: Exporter, refs: Refs, *, options: CornerstoneOptions, contract: Contract) -> None:
+    def __init__(
+        self,
+        legacy: Legacy,
+        exporter: Exporter,
+        refs: Refs,
+        audiences: Audiences,
+        *,
+        options: CornerstoneOptions,
+        contract: Contract,
+    ) -> None:
         self._legacy = legacy
         self._exporter = exporter
         self._refs = refs
+        self._audiences = audiences
         self._options = options
         self._contract = contract
         self._numbers: dict[str, str] = {}
@@ -50,8 +60,7 @@ class Catalogue:
         """By event number through the exporter; where that is off, by title in the catalog, which the number then confirms."""
         if self._contract.switch("data_exporter"):
             query = f"lo_type eq 'Event' and lo_ref eq '{wanted.code.replace(chr(39), chr(39) * 2)}'"
-            pages = self._exporter.pages("export.training_core", filter=query)
-            ids = [row["object_id"] for page in pages for row in page if row.get("lo_ref") == wanted.code]
+            ids = [row["object_id"] for row in self._exporter.matching("export.training_core", query) if row.get("lo_ref") == wanted.code]
         else:
             query_by = {"Title": wanted.title, "TrainingType": "Event", "IncludeInactive": "true"}
             ids = [row["ObjectId"] for page in self._legacy.catalog(**query_by) for row in page]
@@ -130,8 +139,8 @@ class Catalogue:
         return {
             "ActorID": self._options.actor,
             "Type": kind,
-            "Availabilities": [_availability(audience) for audience in self._options.audience],
-            "AvailableLanguages": [{"Language": language.name, "LanguageID": language.id} for language in self._options.languages],
+            "Availabilities": self._audiences.availabilities(),
+            "AvailableLanguages": self._audiences.languages(),
             **item,
         }
 
@@ -167,15 +176,10 @@ class Catalogue:
         return zone_of(label or self._options.account_time_zone)
 
 
-def _availability(audience: Any) -> dict[str, Any]:
-    kind = "OUAvailability" if audience.ou_type else "UserAvailability"
-    sent: dict[str, Any] = {"__type": f"{kind}:{TYPES}", "Id": audience.ref}
-    if audience.ou_type:
-        sent |= {"SubType": audience.ou_type, "IncludeSubs": audience.include_subs}
-    return sent | {"PreApproved": audience.pre_approved, "RegisterUponApproval": audience.register_upon_approval}
-
-
 def _places(value: Offering, fields: frozenset[str]) -> dict[str, int]:
+    """The minimum goes down with a maximum that falls below it: a session whose seats are closed keeps none."""
+    if "max_places" in fields and (value.min_places or 0) > (value.max_places if value.max_places is not None else 10**9):
+        value, fields = replace(value, min_places=value.max_places), fields | {"min_places"}
     names = {"min_places": "MinimumRegistration", "max_places": "MaximumRegistration"}
     return {wire: getattr(value, name) for name, wire in names.items() if name in fields and getattr(value, name) is not None}
 

@@ -130,6 +130,15 @@ class Feeds:
         for page in self._exporter.pages(name):
             yield [parse.transcript_row(row, titles=titles) for row in page if not removed(row)]
 
+    def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
+        """By registration date. It is not known to be indexed, so the filter is ours: the export is read whole."""
+
+        def within(record: Record) -> bool:
+            registered = record.facts.get("registered_at")
+            return registered is not None and start <= registered < end
+
+        return _pages([row for row in batch if within(row)] for batch in self._transcripts())
+
     def status_titles(self) -> Mapping[int, str]:
         """Numeric ids of statuses differ per portal, so they are always looked up."""
         if not self._titles:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 #: Fixed type ids (csod.dev, organizational units).
-DIVISION, LOCATION = 2, 32
+CORPORATION, DIVISION, LOCATION = 1, 2, 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,15 +20,11 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
-    name: str = "English (US)"
-    id: str = "en-US"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CornerstoneOptions:
     """``actor``: external id of the service account. ``org_unit_types``: OU types in scope; ``person_ou_type``: the one
     that gives a contact its account. ``account_time_zone``: the portal's label, for parts without a place.
+    ``audience``: whom new training is meant for; else ``audience_ous``, internal ids of OUs; else everybody.
+    ``virtual_location``: internal id of the place of parts without one. ``languages``: ids such as fr-FR.
     ``enrollment_route``: assignment (asynchronous, batches) or transcript (one user a call)."""
 
     base_url: str
@@ -38,7 +34,8 @@ class CornerstoneOptions:
     portal: str = "portal"
     scope: str = "all"
     audience: tuple[Audience, ...] = ()
-    languages: tuple[Language, ...] = field(default_factory=lambda: (Language(),))
+    audience_ous: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en-US",)
     provider: str | None = None
     org_unit_types: tuple[int, ...] = (DIVISION,)
     person_ou_type: int = DIVISION

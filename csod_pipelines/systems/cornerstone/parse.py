@@ -23,6 +23,7 @@ from csod_pipelines.systems.cornerstone import statuses
 from csod_pipelines.systems.cornerstone.options import CornerstoneOptions
 from csod_pipelines.systems.cornerstone.timezones import iana_name, zone_of
 from csod_pipelines.systems.errors import Malformed
+from csod_pipelines.systems.reading import understands
 from csod_pipelines.systems.walltime import from_wall
 
 Row = Mapping[str, Any]
@@ -42,6 +43,7 @@ def record(kind: Kind, id: object, value: Any, **facts: Any) -> Record:
     return Record(key=RecordKey(kind, SystemName.CORNERSTONE, str(id)), value=value, facts=kept)
 
 
+@understands("cornerstone user")
 def employee(row: Row, *, person_ou_type: int) -> Record:
     worker, ous = row.get("workerStatus") or {}, row.get("ous") or ()
     mine = next((ou["id"] for ou in ous if ou.get("typeId") == person_ou_type), None)
@@ -66,6 +68,7 @@ def employee(row: Row, *, person_ou_type: int) -> Record:
     )
 
 
+@understands("cornerstone exported user")
 def exported_user(row: Row, *, org_unit_id: str | None) -> Record:
     value = Person(
         first_name=row.get("user_name_first") or "",
@@ -87,11 +90,13 @@ def exported_user(row: Row, *, org_unit_id: str | None) -> Record:
     )
 
 
+@understands("cornerstone OU")
 def org_unit(row: Row, *, options: CornerstoneOptions) -> Record:
     value = OrgUnit(name=(row.get("name") or "").strip(), parent_id=_text(row.get("parentId")), active=bool(row.get("active", True)))
     return _ou(row["id"], value, ref=row.get("externalId"), type_id=row.get("typeId"), options=options)
 
 
+@understands("cornerstone exported OU")
 def exported_ou(row: Row, *, options: CornerstoneOptions) -> Record:
     value = OrgUnit(name=(row.get("title") or "").strip(), parent_id=_text(row.get("parent_id")), active=bool(row.get("active", True)))
     return _ou(row["ou_id"], value, ref=row.get("ref"), type_id=row.get("type_id"), options=options)
@@ -102,12 +107,14 @@ def _ou(id: object, value: OrgUnit, *, ref: str | None, type_id: int | None, opt
     return record(Kind.ORG_UNIT, id, value, ref=(ref or "").strip() or None, type_id=type_id, out_of_scope=outside)
 
 
+@understands("cornerstone location OU")
 def location(row: Row) -> Record:
     label, ref = row.get("timeZone"), (row.get("externalId") or "").strip() or None
     value = Location(name=(row.get("name") or "").strip(), code=ref, time_zone=iana_name(label), active=bool(row.get("active", True)))
     return record(Kind.LOCATION, row["id"], value, ref=ref, type_id=row.get("typeId"), time_zone=label)
 
 
+@understands("cornerstone event")
 def event(item: Row) -> Record:
     value = Course(
         code=(item.get("EventNumber") or "").strip(),
@@ -120,6 +127,7 @@ def event(item: Row) -> Record:
     return record(Kind.COURSE, guid(item["ObjectId"]), value, code=value.code, status=value.state.value)
 
 
+@understands("cornerstone session")
 def session(item: Row, *, refs: RefIndex) -> Record:
     place = refs.place_id(item.get("Location"))
     parts = tuple(_part(part, place=place, refs=refs) for part in item.get("Parts") or ())
@@ -173,12 +181,13 @@ def moment(part: Row, date: str, time: str) -> datetime:
     return from_wall(wall, zone_of(label), abbreviation=part.get("PartTimeZone"))
 
 
-def roster_row(user: Row, *, object_id: str, facts: Mapping[str, Any]) -> Record:
-    """``pass`` and ``score`` are kept beside: an unset pass means nothing, and a set one only once Cornerstone graded the row."""
-    id, number, status = str(user["UserInternalID"]), user.get("RegistrationNumber") or 1, user.get("Status")
+@understands("cornerstone roster row")
+def roster_row(user: Row, *, object_id: str, user_id: str, number: int, pass_key: str, facts: Mapping[str, Any]) -> Record:
+    """``graded_pass`` and ``score`` are kept beside: an unset pass means nothing, and a set one only once Cornerstone graded the row."""
+    status = user.get("Status")
     marks = {str(mark["PartId"]): bool(mark["Attended"]) for mark in user.get("Attendance") or () if mark.get("Attended") is not None}
     value = Enrollment(
-        person_id=id,
+        person_id=user_id,
         offering_id=object_id,
         state=statuses.state_of(status),
         attendance=marks,
@@ -186,18 +195,19 @@ def roster_row(user: Row, *, object_id: str, facts: Mapping[str, Any]) -> Record
     )
     return record(
         Kind.ENROLLMENT,
-        f"{id}:{object_id}:{number}",
+        f"{user_id}:{object_id}:{number}",
         value,
         status=status,
         registration_number=number,
         user_ref=(user.get("UserID") or "").strip(),
         locked=statuses.locked(status),
         score=user.get("Score"),
-        graded_pass=user.get("Pass"),
+        graded_pass=user.get(pass_key),
         **facts,
     )
 
 
+@understands("cornerstone transcript row")
 def transcript_row(row: Row, *, titles: Mapping[int, str]) -> Record:
     """A row of the transcript feed. Flags win over the status: a removed row is cancelled, an archived one states nothing."""
     user, number = str(row["transc_user_id"]), row.get("reg_num") or 1

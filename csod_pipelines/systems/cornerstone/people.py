@@ -75,7 +75,7 @@ class People:
         if not self._contract.switch("data_exporter"):
             raise Unsupported("cornerstone: inactive users cannot be seen, so nobody can be said to be missing (register: data_exporter)")
         query = f"user_ref eq '{_quoted(ref)}'" if ref else f"user_name_last eq '{_quoted(wanted.last_name)}'"
-        rows = [row for page in self._exporter.pages("export.users_core", filter=query) for row in page]
+        rows = self._exporter.matching("export.users_core", query)
         ids = [row["user_id"] for row in rows if ref or _same(row.get("user_email"), wanted.email)]
         readings = (self.read_person(str(id)) for id in dict.fromkeys(ids))
         return tuple(reading.record for reading in readings if isinstance(reading, Present))

@@ -34,6 +34,10 @@ class Platform:
 
     # ---- organizational units
 
+    def ou_types(self) -> dict[int, str]:
+        rows = mapping(self._portal.get("ous.types"), "ous.types").get("data")
+        return {row["id"]: row["name"] for row in rows or ()}
+
     def ou(self, id: str) -> Row | None:
         return self._one("ous.get", id=id)
 

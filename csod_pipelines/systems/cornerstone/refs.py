@@ -33,9 +33,10 @@ class Refs:
         return str(row["id"]) if row else None
 
     def place_ref(self, id: str | None) -> str | None:
-        """The ref that a part is written with; the settings' virtual place where none is given."""
+        """The ref that a part is written with; of the settings' virtual place where none is given."""
+        id = id or self._options.virtual_location
         if id is None:
-            return self._options.virtual_location
+            return None
         row = self._place(f"id:{id}")
         ref = (row.get("externalId") or "").strip() if row else ""
         if not ref:

@@ -15,7 +15,7 @@ from csod_pipelines.systems.cornerstone.calls import Portal
 from csod_pipelines.systems.cornerstone.legacy import Legacy
 from csod_pipelines.systems.cornerstone.refs import Refs
 from csod_pipelines.systems.cornerstone.transcripts import Transcripts
-from csod_pipelines.systems.errors import Refused
+from csod_pipelines.systems.errors import Malformed, Refused
 
 
 class Rosters:
@@ -33,9 +33,7 @@ class Rosters:
         if row is None:
             raise Refused(f"cornerstone has no session {session_id}", code="not_found")
         facts = {"min_parts": row.get("MinimumParts")}
-        rows = tuple(parse.roster_row(user, object_id=session_id, facts=facts) for user in row.get("Users") or ())
-        for enrollment in rows:
-            self._refs.learn(parse.split_enrollment(enrollment.id)[0], enrollment.facts["user_ref"])
+        rows = tuple(self._enrollment(user, session_id, facts) for user in row.get("Users") or ())
         return Roster(
             offering_id=session_id,
             rows=rows,
@@ -44,25 +42,55 @@ class Rosters:
                 **facts,
                 "places": row.get("MaximumRegistration"),
                 "status": row.get("SessionStatus"),
-                "ended_at": parse.instant(row.get("EndDateTimeUTC")),
+                "ended_at": parse.instant(row.get(str(self._portal.contract.rule("roster_times")))),
                 "now": self._portal.transport.clock.now(),
                 "locator": row.get("Locator"),
                 "held_elsewhere": sum(1 for each in rows if _state(each) is EnrollmentState.HOLDING),
             },
         )
 
+    def _enrollment(self, user: Mapping[str, Any], session_id: str, facts: Mapping[str, Any]) -> Record:
+        """Rows that print no internal id are known by the user's external id; the registration number then costs a look."""
+        ref = str(user.get("UserID") or "").strip()
+        id, number = user.get("UserInternalID"), user.get("RegistrationNumber")
+        if id is None:
+            id = self._refs.user_id(ref)
+        if id is None:
+            raise Malformed(f"cornerstone: the roster of {session_id} lists {ref!r}, whom no user is called by")
+        if number is None:
+            number = (self._transcripts.details(ref, session_id) or {}).get("registrationNumber") or 1
+        self._refs.learn(str(id), ref)
+        pass_key = str(self._portal.contract.rule("roster_pass_key"))
+        return parse.roster_row(user, object_id=session_id, user_id=str(id), number=int(number), pass_key=pass_key, facts=facts)
+
     def read(self, id: str) -> Reading:
         """A row leaves the roster when it is removed, or when the user registers again under a new number."""
-        user, session_id, number = parse.split_enrollment(id)
+        _, session_id, _ = parse.split_enrollment(id)
         try:
-            roster = self.roster(session_id)
+            return self._on(self.roster(session_id), id)
         except Refused as err:
             return Unknown(str(err))
+
+    def read_many(self, ids: Sequence[str]) -> dict[str, Reading]:
+        """One look at each roster concerned."""
+        rosters: dict[str, Roster | Unknown] = {}
+        for session_id in dict.fromkeys(parse.split_enrollment(id)[1] for id in ids):
+            try:
+                rosters[session_id] = self.roster(session_id)
+            except Refused as err:
+                rosters[session_id] = Unknown(str(err))
+        found = ((id, rosters[parse.split_enrollment(id)[1]]) for id in ids)
+        return {id: roster if isinstance(roster, Unknown) else self._on(roster, id) for id, roster in found}
+
+    def _on(self, roster: Roster, id: str) -> Reading:
+        user, _, number = parse.split_enrollment(id)
         for row in roster.rows:
             if row.id == id:
                 return Present(row)
             if isinstance(row.value, Enrollment) and row.value.person_id == user and row.facts["registration_number"] > number:
                 return Gone(f"the session roster shows the user's later registration {row.facts['registration_number']}")
+        if not roster.complete:
+            return Unknown("the session roster is not known to be complete")
         return Gone("the session roster, which lists withdrawn rows too, does not hold the row")
 
     # ---- registering and withdrawing
