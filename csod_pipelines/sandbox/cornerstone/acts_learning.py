@@ -104,7 +104,7 @@ def _edit_roster(portal: Portal, arguments: Arguments, now: datetime) -> dict[st
     portal.store.touch_transcript(row, now)
     if arguments.get("submit"):
         session.submitted = True
-        set_status(portal, row, roster.final_status(session, row), now=now, actor_id=None)
+        set_status(portal, row, roster.final_status(portal, session, row), now=now, actor_id=None)
     return _transcript_done(portal, row)
 
 

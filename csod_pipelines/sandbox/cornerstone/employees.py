@@ -8,7 +8,7 @@ from typing import Any
 from csod_pipelines.sandbox.cornerstone import fields
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call, stamp_b, stamp_ms, x_data
 from csod_pipelines.sandbox.cornerstone.fields import Invalid
-from csod_pipelines.sandbox.cornerstone.paging import next_page_token, page_of
+from csod_pipelines.sandbox.cornerstone.paging import next_page_token, page_of, token_names
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.rows import User
 from csod_pipelines.sandbox.cornerstone.user_changes import UserCheck, change_user, create_user
@@ -21,7 +21,7 @@ _FILTERS = ("ids", "username", "externalid", "guid", "lastname", "firstname", "m
 def list_employees(portal: Portal, call: Call) -> Answer:
     question = {name: call.query[name] for name in _FILTERS if call.query.get(name)}
     size = min(fields.query_whole(call, "pageSize", least=1) or PAGE_SIZE, GREATEST_PAGE_SIZE)
-    after, page = page_of(call, kind="employees", question=question)
+    after, page = page_of(call, kind="employees", question=question, names=token_names(portal.settings["next_page_parameter"]))
     rows: list[User] = []
     more = False
     for user in _matching(portal, question, after):
@@ -133,9 +133,9 @@ def _matching(portal: Portal, question: dict[str, str], after: int) -> Iterator[
     tests = []
     for name in ("lastname", "firstname"):
         if name in question:
-            wanted = question[name].casefold()
+            wanted = question[name].strip().casefold()
             column = {"lastname": "last_name", "firstname": "first_name"}[name]
-            tests.append(lambda row, c=column, w=wanted: getattr(row, c).casefold() == w)
+            tests.append(lambda row, c=column, w=wanted: getattr(row, c).strip().casefold() == w)
     try:
         if "createddate" in question:
             created = fields.day(question["createddate"], "createdDate")
@@ -172,6 +172,8 @@ def _candidates(portal: Portal, question: dict[str, str], after: int) -> Iterabl
         if name in question:
             row = look(question[name])
             narrowed.append({row.id} if row else set())
+    if not narrowed and "lastname" in question:
+        return users.by_last_name(question["lastname"], after=after)
     if not narrowed:
         return users.after(after)
     chosen = sorted(id for id in set.intersection(*narrowed) if id > after)

@@ -24,7 +24,11 @@ def read(portal: Portal, call: Call) -> Answer:
     feed = OBJECTS.get(call.params["object"])
     if feed is None:
         raise ApiError(404, f"Object {call.params['object']} not found")
-    return serve(portal, call, feed, Service(path=PATH, lag_seconds=portal.settings["exporter_lag_seconds"], tracks=True))
+    if not portal.settings["data_exporter"]:
+        raise ApiError(404, "Not found")
+    settings = portal.settings
+    service = Service(path=PATH, lag_seconds=settings["exporter_lag_seconds"], tracks=settings["data_exporter_delta"])
+    return serve(portal, call, feed, service)
 
 
 def catalogue(portal: Portal, call: Call) -> Answer:

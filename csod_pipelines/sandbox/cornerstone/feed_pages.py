@@ -41,6 +41,7 @@ class Query:
     start: int | None = None  # delta: stretch of the log
     end: int = 0
     world: int = 0
+    issued: int = 0  # when the delta link was made, in seconds
 
     def token(self) -> str:
         return make_token("feed", {name: getattr(self, name) for name in self.__slots__})
@@ -137,7 +138,10 @@ def _asked(portal: Portal, call: Call, feed: Feed, service: Service) -> Query:
     skip = options.get("$skiptoken") or options.get("skiptoken")
     if delta or skip:
         kind = "$deltatoken" if delta else "$skiptoken"
-        query = _opened(delta or skip or "", kind, world=portal.world)
+        query = _opened(delta or skip or "", kind, world=portal.world, expired=portal.settings["delta_expiry"])
+        lifetime = portal.settings["delta_lifetime_seconds"]
+        if delta and lifetime and query.issued + lifetime < call.now.timestamp():
+            raise ApiError(portal.settings["delta_expiry"], "The $deltatoken has expired; start again with a full read")
         size = _page_size(call, query.size)
         # a delta runs to the present of its first page; the link it ends with goes on from there
         return query.moved(size=size, after=0, start=query.end, end=max(end, query.end)) if delta else query.moved(size=size)
@@ -173,14 +177,14 @@ def _asked(portal: Portal, call: Call, feed: Feed, service: Service) -> Query:
     )
 
 
-def _opened(token: str, kind: str, *, world: int) -> Query:
+def _opened(token: str, kind: str, *, world: int, expired: int) -> Query:
     value = open_token("feed", token)
     if value is None or set(value) != set(Query.__slots__):
         raise bad(f"The {kind} is not valid")
     value["select"] = tuple(value["select"])
     query = Query(**value)
     if query.world != world:
-        raise ApiError(410, f"The {kind} is of a world that is gone; start again with a full read")
+        raise ApiError(expired, f"The {kind} is of a world that is gone; start again with a full read")
     return query
 
 
@@ -209,5 +213,7 @@ def _link(call: Call, service: Service, feed: Feed, option: str, query: Query) -
 
 
 def _delta_link(portal: Portal, call: Call, service: Service, feed: Feed, query: Query) -> str:
-    link = _link(call, service, feed, "$deltatoken", query.moved(start=None, after=0, given=0, top=None, track=True))
+    issued = int(call.now.timestamp())
+    moved = query.moved(start=None, after=0, given=0, top=None, track=True, issued=issued)
+    link = _link(call, service, feed, "$deltatoken", moved)
     return link.rsplit("/", 1)[1] if portal.settings["delta_link"] == "relative" else link

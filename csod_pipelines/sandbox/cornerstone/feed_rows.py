@@ -49,6 +49,9 @@ def narrow_users(portal: Portal, equal: dict[str, Any]) -> list[Row] | None:
         if equal.get(name) is not None:
             found = look(equal[name])
             return [user_row(found)] if found else []
+    for name, several in (("user_email", users.by_email), ("user_name_last", users.by_last_name)):
+        if equal.get(name) is not None:
+            return [user_row(found) for found in several(equal[name])]
     return None
 
 

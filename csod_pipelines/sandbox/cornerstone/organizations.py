@@ -8,7 +8,7 @@ from typing import Any
 from csod_pipelines.sandbox.cornerstone import fields
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call, stamp_b, x_data
 from csod_pipelines.sandbox.cornerstone.ou_changes import OuCheck, change_ou, create_ou
-from csod_pipelines.sandbox.cornerstone.paging import next_page_token, page_of
+from csod_pipelines.sandbox.cornerstone.paging import next_page_token, page_of, token_names
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.rows import LOCATION, OU_TYPES, Ou
 
@@ -32,7 +32,7 @@ def get_type(portal: Portal, call: Call) -> Answer:
 def list_ous(portal: Portal, call: Call) -> Answer:
     question = {name: call.query[name] for name in _FILTERS if call.query.get(name)}
     size = min(fields.query_whole(call, "pageSize", least=1) or PAGE_SIZE, GREATEST_PAGE_SIZE)
-    after, page = page_of(call, kind="ous", question=question)
+    after, page = page_of(call, kind="ous", question=question, names=token_names(portal.settings["next_page_parameter"]))
     rows: list[Ou] = []
     more = False
     for row in _matching(portal, call, after):

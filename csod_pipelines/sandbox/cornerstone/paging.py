@@ -34,9 +34,14 @@ def next_page_token(call: Call, *, kind: str, question: dict[str, str], after: i
     return make_token(kind, {"a": after, "n": page, "q": _digest(question), "e": int(call.now.timestamp()) + PAGE_TOKEN_SECONDS})
 
 
-def page_of(call: Call, *, kind: str, question: dict[str, str]) -> tuple[int, int]:
+def token_names(parameter: str) -> tuple[str, ...]:
+    """Which query parameter brings the token back is not documented."""
+    return ("nextpagetoken", "pagetoken") if parameter == "both" else (parameter.lower(),)
+
+
+def page_of(call: Call, *, kind: str, question: dict[str, str], names: tuple[str, ...]) -> tuple[int, int]:
     """Position behind which the asked page starts, and its number."""
-    token = call.query.get("nextpagetoken") or call.query.get("pagetoken")
+    token = next((call.query[name] for name in names if call.query.get(name)), None)
     if not token:
         return 0, 1
     value = open_token(kind, token)

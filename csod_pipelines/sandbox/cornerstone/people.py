@@ -7,10 +7,11 @@ id, login and GUID carry the index, so looking one up needs no table either.
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from csod_pipelines.sandbox.cornerstone.names import CULTURE_OF_PERCENT, CULTURES, long_tail
+from csod_pipelines.sandbox.cornerstone.names import CULTURE_OF_PERCENT, CULTURES, Pool, long_tail
 from csod_pipelines.sandbox.cornerstone.rows import COST_CENTER, DIVISION, LOCATION, POSITION, User
 from csod_pipelines.sandbox.cornerstone.settings import ACTOR
 from csod_pipelines.sandbox.cornerstone.timezones import UTC_LABEL
@@ -49,6 +50,7 @@ class SeededPeople:
         self._places = places
         self._epoch = epoch
         self._wide = count > 2000
+        self._families: dict[str, array[int]] | None = None
 
     def index_of_ref(self, external_id: str) -> int | None:
         folded = external_id.casefold()
@@ -65,6 +67,21 @@ class SeededPeople:
         match = _LOGIN.fullmatch(folded)
         index = int(match.group(1)) if match else -1
         return index if 0 < index < self.count and self.user(index).user_name == folded else None
+
+    def indices_of_family(self, last_name: str) -> array[int]:
+        """Seeded people of a family name; the table is made at the first question (3 s for a million)."""
+        if self._families is None:
+            families: dict[str, array[int]] = {}
+            for index in range(self.count):
+                families.setdefault(self._family_of(index).casefold(), array("I")).append(index)
+            self._families = families
+        return self._families.get(last_name.strip().casefold(), array("I"))
+
+    def indices_of_email(self, email: str) -> tuple[int, ...]:
+        """Who may have the address: it carries the index of its owner, and a neighbour may share it."""
+        match = _LOGIN.fullmatch(email.partition("@")[0])
+        index = int(match.group(1)) if match else -1
+        return tuple(each for each in (index, index + 1) if 0 < each < self.count)
 
     def index_of_guid(self, guid: str) -> int | None:
         tail = guid[-12:]
@@ -86,7 +103,20 @@ class SeededPeople:
         span = int((self._epoch - created).total_seconds())
         return created + timedelta(seconds=mix(self._seed ^ (index * 7 + 3)) % span)
 
-    def family(self, index: int, hashed: int, pool: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    def _family_of(self, index: int) -> str:
+        if index == 0:
+            return "Service"
+        hashed = mix(self._seed ^ index)
+        return self._family_beside(self._shared_login(index), hashed, CULTURES[CULTURE_OF_PERCENT[hashed % 100]][2])[0]
+
+    def _family_beside(self, shared: tuple[str, str] | None, hashed: int, pool: Pool) -> tuple[str, str]:
+        """The family name; one who shares an address has another name than its owner."""
+        family = self._family(hashed, pool)
+        if shared is not None and family[0] == shared[1]:
+            return next(pair for pair in pool if pair[0] != family[0])
+        return family
+
+    def _family(self, hashed: int, pool: Pool) -> tuple[str, str]:
         if self._wide and hashed >> 50 & 7 < 5:
             return long_tail(hashed >> 30 & 0xFFFFF)
         return pool[(hashed >> 40) % len(pool)]
@@ -97,10 +127,8 @@ class SeededPeople:
         hashed = mix(self._seed ^ index)
         language, firsts, families = CULTURES[CULTURE_OF_PERCENT[hashed % 100]]
         first, first_login = firsts[(hashed >> 20) % len(firsts)]
-        family, family_login = self.family(index, hashed, families)
         shared = self._shared_login(index)
-        if shared is not None and family == shared[1]:
-            family, family_login = next(pair for pair in families if pair[0] != family)
+        family, family_login = self._family_beside(shared, hashed, families)
         places = self._places
         location, label = places.locations[(hashed >> 8) % len(places.locations)]
         created = self.created(index)
@@ -135,7 +163,7 @@ class SeededPeople:
             return None
         other = mix(self._seed ^ (index - 1))
         _, firsts, families = CULTURES[CULTURE_OF_PERCENT[other % 100]]
-        family, login = self.family(index - 1, other, families)
+        family, login = self._family(other, families)
         return f"{firsts[(other >> 20) % len(firsts)][1]}.{login}.{index - 1}", family
 
     def _email(self, index: int, login: str, shared: tuple[str, str] | None) -> str:

@@ -19,15 +19,20 @@ from csod_pipelines.sandbox.cornerstone.rows import OU_TYPES, Session, Transcrip
 
 MISSING = "Get Session roster service failed: The following Arguments are missing: locator/sessionLOID/session number"
 
+INCOMPLETE_ROWS = 20
+
 
 def read(portal: Portal, call: Call) -> Answer:
     session = _asked_for(portal, call)
     status = call.query.get("status", "").replace(" ", "").casefold()
+    hides = portal.settings["roster_hides_removed"]
     entries = [
         row
         for row in portal.store.transcripts.of_object(session.id)
-        if not row.removed and not row.replaced and (not status or row.status.replace(" ", "").casefold() == status)
+        if not (row.removed and hides) and not row.replaced and (not status or row.status.replace(" ", "").casefold() == status)
     ]
+    if not portal.settings["roster_complete"]:
+        entries = entries[:INCOMPLETE_ROWS]
     body = legacy(call, [shown(portal, session, entries, now=call.now)], total=1)
     return Answer(body=body, effects=call.effect())
 
@@ -73,16 +78,18 @@ def shown(portal: Portal, session: Session, entries: list[TranscriptRow], *, now
         body |= {
             "MinimumParts": session.min_parts,
             "MaximumRegistration": session.maximum,
-            "EndDateTimeUTC": stamp_b(ends) if ends else None,
         }
+        if portal.settings["roster_times"]:
+            body[portal.settings["roster_times"]] = stamp_b(ends) if ends else None
     return body
 
 
-def final_status(session: Session, row: TranscriptRow) -> str:
+def final_status(portal: Portal, session: Session, row: TranscriptRow) -> str:
     """What a submission makes of one learner. With a minimum of 0 an absent learner is completed, as help desk pages warn."""
     attended = sum(1 for part in session.parts if row.attendance.get(part.id))
     if attended == 0:
-        return statuses.NO_SHOW if session.min_parts >= 1 else statuses.COMPLETED
+        lenient = session.min_parts == 0 and portal.settings["min_parts_zero_completes_absent"]
+        return statuses.COMPLETED if lenient else statuses.NO_SHOW
     if attended < session.min_parts:
         return statuses.INCOMPLETE
     return statuses.COMPLETED if row.passed else statuses.INCOMPLETE
@@ -202,7 +209,7 @@ def _submit(portal: Portal, session: Session, listed: list[TranscriptRow], *, ac
     for row in rows:
         if row.removed or row.status not in statuses.GRADABLE:
             continue
-        status = final_status(session, row)
+        status = final_status(portal, session, row)
         if status != row.status:
             set_status(portal, row, status, now=now, actor_id=actor_id)
 

@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "employee_patch_status": 204,
     "employee_modified_date": "on_day",  # or "since"
     "employee_primary_email_unique": False,
+    "employee_patch_ous": "merge",  # by type, or "replace": the list that is sent is the list
+    "next_page_parameter": "both",  # or nextPageToken, or pageToken
     "ou_list_includes_inactive": False,
     "duplicate_session_id_accepted": True,
     "lo_create_status": 201,
@@ -34,6 +36,10 @@ DEFAULTS: dict[str, Any] = {
     "roster_read_keys": True,
     "roster_write_keys": True,
     "roster_pass_key": "Pass",
+    "roster_complete": True,  # else a roster shows its first 20 rows only
+    "roster_hides_removed": True,
+    "roster_times": "EndDateTimeUTC",  # the key under which a roster tells when the session ends; null: it does not
+    "min_parts_zero_completes_absent": True,
     "roster_submit_scope": "listed",
     "roster_locked_rows": "ignore",  # or "refuse"
     "register_past_session": True,
@@ -42,7 +48,11 @@ DEFAULTS: dict[str, Any] = {
     "training_withdrawn_hook": True,
     "reporting_subject_view": True,
     "reporting_provider_view": True,
+    "data_exporter": True,
+    "data_exporter_delta": True,
     "delta_link": "absolute",  # or "relative"
+    "delta_expiry": 410,  # what a delta link of an earlier world, or one that is too old, answers
+    "delta_lifetime_seconds": 0,  # 0: for ever
     "legacy_xml_default": False,  # without an Accept header the legacy family answers XML
     # the portal
     "account_time_zone": UTC_LABEL,
@@ -77,6 +87,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "roster_submit_scope": ("listed", "all"),
     "roster_locked_rows": ("ignore", "refuse"),
     "delta_link": ("absolute", "relative"),
+    "delta_expiry": (400, 404, 410),
+    "employee_patch_ous": ("merge", "replace"),
+    "next_page_parameter": ("both", "nextPageToken", "pageToken"),
     "webhook_tier": ("starter", "small", "medium", "large"),
     "employee_create_status": (200, 201),
     "employee_patch_status": (200, 204),
@@ -117,6 +130,10 @@ def _checked(name: str, value: Any) -> Any:
         return value
     if name == "limits":
         return _checked_limits(value)
+    if name == "roster_times":
+        if value is None or (isinstance(value, str) and value):
+            return value
+        raise ValueError("roster_times must be a key name or null")
     if name == "applications":
         return _checked_applications(value)
     default = DEFAULTS[name]

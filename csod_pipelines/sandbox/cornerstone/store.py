@@ -21,6 +21,9 @@ class UserTable:
         self._by_ref: dict[str, int] = {}
         self._by_login: dict[str, int] = {}
         self._by_guid: dict[str, int] = {}
+        # these two may hold outdated entries; whoever asks looks at the row
+        self._by_family: dict[str, set[int]] = {}
+        self._by_email: dict[str, set[int]] = {}
         if people.count <= EAGER_USERS:
             for index in range(people.count):
                 self._keep(people.user(index))
@@ -63,6 +66,20 @@ class UserTable:
             id = None if index is None else FIRST_ID + index
         return None if id is None else self.get(id)
 
+    def by_last_name(self, last_name: str, *, after: int = 0) -> Iterator[User]:
+        wanted = last_name.strip().casefold()
+        ids = set(self._by_family.get(wanted, ()))
+        if self.people.count > EAGER_USERS:
+            ids.update(FIRST_ID + index for index in self.people.indices_of_family(last_name))
+        rows = (self.get(id) for id in sorted(ids) if id > after)
+        return (row for row in rows if row is not None and row.last_name.strip().casefold() == wanted)
+
+    def by_email(self, email: str) -> list[User]:
+        wanted = email.strip().casefold()
+        ids = self._by_email.get(wanted, set()) | {FIRST_ID + index for index in self.people.indices_of_email(wanted)}
+        rows = (self.get(id) for id in sorted(ids))
+        return [row for row in rows if row is not None and (row.primary_email or "").strip().casefold() == wanted]
+
     def after(self, id: int) -> Iterator[User]:
         """Everybody with a greater id, in order."""
         start = max(id + 1, FIRST_ID)
@@ -89,6 +106,9 @@ class UserTable:
         self._by_ref[row.external_id.casefold()] = row.id
         self._by_login[row.user_name.casefold()] = row.id
         self._by_guid[row.guid] = row.id
+        self._by_family.setdefault(row.last_name.strip().casefold(), set()).add(row.id)
+        if row.primary_email:
+            self._by_email.setdefault(row.primary_email.strip().casefold(), set()).add(row.id)
 
 
 class OuTable:

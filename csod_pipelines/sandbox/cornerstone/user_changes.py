@@ -118,8 +118,9 @@ class UserCheck:
             self.more["trainingApprovals"] = fields.whole(value, "trainingApprovals", least=0)
 
     def _ous(self, value: Any) -> None:
-        """Types that are named are replaced, the others stay; an id of null leaves the type empty."""
-        chosen = dict(self.user.ous) if self.user else {}
+        """Types that are named are replaced, the others stay (or go, by the switch); an id of null leaves the type empty."""
+        merges = self.user is not None and self.portal.settings["employee_patch_ous"] == "merge"
+        chosen = dict(self.user.ous) if self.user is not None and merges else {}
         for item in fields.rows_of({"ous": value}, "ous"):
             type_id = fields.whole(item, "typeId")
             if type_id is None:
@@ -160,10 +161,9 @@ class UserCheck:
             if taken:
                 self.errors.setdefault(name, []).append(message)
         email = self.values.get("primary_email")
-        if email and self.portal.settings["employee_primary_email_unique"]:
-            folded = email.strip().casefold()
-            if any((row.primary_email or "").casefold() == folded and row.id != own for row in users.after(0)):
-                self.errors.setdefault("primaryEmail", []).append(EMAIL_TAKEN)
+        unique = self.portal.settings["employee_primary_email_unique"]
+        if email and unique and any(row.id != own for row in users.by_email(email)):
+            self.errors.setdefault("primaryEmail", []).append(EMAIL_TAKEN)
 
 
 def create_user(portal: Portal, check: UserCheck, *, now: datetime, actor_id: int | None) -> User:
