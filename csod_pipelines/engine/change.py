@@ -18,7 +18,7 @@ from csod_pipelines.model.records import Offering, OfferingState, Record, Value
 from csod_pipelines.store import images, ledger, links, work
 from csod_pipelines.store.links import Link
 from csod_pipelines.sync.directions import DIRECTIONS
-from csod_pipelines.sync.images import image_of
+from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import Change, part_pairs, plan_change
 from csod_pipelines.sync.translate import to_peer
 from csod_pipelines.systems.errors import Refused
@@ -69,7 +69,7 @@ def bring_in_step(
 def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, change: Change) -> End:
     if not ctx.dry:
         with ctx.database.begin() as conn:
-            _agree(conn, link, owner, peer, keep=change.refused)
+            _agree(conn, link, owner, peer, keep=change.open)
         settled = close_leftovers(ctx, [subject], applied=True)
         if settled:
             return End(disposition=Disposition.APPLIED, reason="found_after_unknown", operations=settled)
@@ -118,8 +118,9 @@ def _write(
             close_leftovers_but(ctx, subject, op.id)
             written = ctx.systems[peer.key.system].update(peer.key.kind, peer.id, value, sent)
             fresh = written.record or read_present(ctx, link, peer.key.system)
+            meanwhile = changed(image_of(fresh), image_of(peer)) - sent  # edited there since we read: for the reconciliation to see
             with ctx.database.begin() as conn:
-                _agree(conn, link, owner, fresh, keep=refused | change.refused)
+                _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile)
                 if cancelling:
                     work.mark(conn, [work.Mark(subject=roster_subject(owner.id), flow="enrollment_sync")])
                     op.close(
@@ -170,7 +171,7 @@ def _refused(
         end = _write(ctx, subject, link, owner, peer, desired, change, refused=refused | blamed)
         return replace(end, operations=(*opened, *end.operations))
     with ctx.database.begin() as conn:
-        images.save(conn, link.id, peer.key.system, refused={f: change.digests[f] for f in change.fields if f in change.digests})
+        images.save(conn, link.id, peer.key.system, refused={f: change.digests[f] for f in change.fields | change.refused})
     return refused_end(err, opened)
 
 
@@ -206,7 +207,7 @@ def _to_do(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, 
     desired = {f: getattr(owner.value, f) for f in sorted(change.fields)}
     with operation(ctx, _intent(ctx, subject, link, owner, "to do", owner.value, change.fields)) as op, ctx.database.begin() as conn:
         op.close(conn, OperationOutcome.PARTIAL, "change_by_hand", params={"fields": {k: str(v) for k, v in desired.items()}})
-        _agree(conn, link, owner, peer, keep=change.fields)
+        _agree(conn, link, owner, peer, keep=change.fields | change.open)
         images.save(conn, link.id, peer.key.system, refused=dict(change.digests))
     return End(
         disposition=Disposition.FAILED,

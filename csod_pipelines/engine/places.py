@@ -39,6 +39,17 @@ class Seat:
     def pending(self) -> bool:
         return bool(self.link is not None and self.link.state != "tombstone" and self.link.facts.get("pending"))
 
+    @property
+    def asked(self) -> SystemName | None:
+        """The side to which a write was begun since both sides agreed last."""
+        asked = self.link.facts.get("asked") if self.link is not None and self.link.state != "tombstone" else None
+        return SystemName(asked) if asked else None
+
+    @property
+    def answered(self) -> bool:
+        """The Cornerstone row is another one than when we registered: it is what became of our registration."""
+        return self.pending and self.link is not None and self.row is not None and self.row.id != self.link.facts.get("before")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferingFacts:
@@ -171,7 +182,9 @@ def plan_seat(ctx: Context, offering: OfferingFacts, entry: Seat, *, complete: b
             administrate=entry.learner,
             cornerstone=entry.row,
             base=entry.base,
+            asked=entry.asked,
             pending=entry.pending,
+            answered=entry.answered,
             cornerstone_complete=complete,
             ended=ended,
         )

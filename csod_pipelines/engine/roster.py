@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from csod_pipelines.engine import roster_agreement
 from csod_pipelines.engine import roster_writes as writes
 from csod_pipelines.engine.context import Context, End, WouldApply
 from csod_pipelines.engine.ends import RosterEnd, merged
@@ -101,7 +102,7 @@ def _apply(
         if confirmed:
             wrote.add(C)
     if groups[RosterAction.AGREE] and not ctx.dry:
-        for pair, end in writes.agree(ctx, subject, offering, groups[RosterAction.AGREE]).items():
+        for pair, end in roster_agreement.agree(ctx, subject, offering, groups[RosterAction.AGREE]).items():
             ends[pair].append(end)
     return wrote
 

@@ -41,11 +41,20 @@ MAPPED: Mapping[Kind, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """``fields`` to write on the peer; ``refused`` are candidates that the vendor refused with the same inputs before."""
+    """``fields`` to write on the peer; ``refused`` are candidates that the vendor refused with the same inputs before.
+
+    ``left``: the peer was edited there without the right to, and this is no reconciliation. Its base must stay, or nobody
+    would ever see the edit again."""
 
     fields: frozenset[str]
     refused: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
     digests: Mapping[str, str]
+
+    @property
+    def open(self) -> frozenset[str]:
+        """Fields that are not in step after this change, so that their old bases must be kept."""
+        return self.refused | self.left
 
 
 def plan_change(
@@ -60,13 +69,13 @@ def plan_change(
 ) -> Change:
     mapped = MAPPED[owner.key.kind]
     candidates = changed(image_of(owner), owner_base) & mapped
+    edited = changed(image_of(peer), peer_base) & mapped
     if restore:
-        candidates |= changed(image_of(peer), peer_base) & mapped
-        candidates |= frozenset(refused) & mapped
-    differing = frozenset(f for f in candidates if not same(f, desired, peer.value))
-    digests = {f: input_digest(getattr(desired, f)) for f in differing}
-    again = frozenset(f for f in differing if refused.get(f) == digests[f])
-    return Change(fields=differing - again, refused=again, digests=digests)
+        candidates |= edited | (frozenset(refused) & mapped)
+    differing = frozenset(f for f in candidates | edited if not same(f, desired, peer.value))
+    digests = {f: input_digest(getattr(desired, f)) for f in differing & candidates}
+    again = frozenset(f for f in digests if refused.get(f) == digests[f])
+    return Change(fields=(differing & candidates) - again, refused=again, left=differing - candidates, digests=digests)
 
 
 def input_digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 Presence is a yes or no on each side, and the base is the answer both agreed on last. So at most one side differs from
 the base, and a conflict cannot arise: the side that changed is followed. Rows that make no statement count as the base.
+A side that we asked for something since then says nothing new: what it shows may be our own doing, so the other one is followed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from csod_pipelines.model.keys import SystemName
 from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
 
 
@@ -27,13 +29,16 @@ class RosterAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One person in one offering on both sides. ``base``: present when last agreed. ``pending``: we registered
-    this person in Cornerstone and the row has not been confirmed yet."""
+    """One person in one offering on both sides. ``base``: present when last agreed. ``asked``: the side to which a write
+    was begun since. ``pending``: Cornerstone took our registration and has not confirmed it yet; ``answered``: the row
+    shown there is the one that this registration made, whatever became of it."""
 
     administrate: Record | None
     cornerstone: Record | None
     base: bool
+    asked: SystemName | None = None
     pending: bool = False
+    answered: bool = False
     cornerstone_complete: bool = True
     ended: bool = False
 
@@ -68,14 +73,15 @@ def plan_place(place: Place) -> RosterStep:
     """What to do about one person. ``reason`` is a code of model/reasons.yaml."""
     base = place.base or place.pending  # what we asked for on the learner's behalf counts as agreed until it is answered
     here = _present(place.administrate, base=base, complete=True)
-    there = _present(place.cornerstone, base=place.base, complete=place.cornerstone_complete)
-    if place.pending and not there:
+    there = _present(place.cornerstone, base=place.base or place.answered, complete=place.cornerstone_complete)
+    if place.pending and not there and not place.answered:
         return _unconfirmed(place)
     if here == there:
-        if here == place.base and not place.pending:
+        if here == place.base and not place.pending and place.asked is None:
             return RosterStep(RosterAction.NOTHING, _quiet_reason(place))
         return RosterStep(RosterAction.AGREE, "both_sides_agree")
-    if here != base:
+    followed = None if place.asked is None or place.pending else place.asked.peer
+    if followed is SystemName.ADMINISTRATE or (followed is None and here != base):
         return _administrate_changed(place, here=here)
     return _cornerstone_changed(place, there=there)
 
