@@ -72,7 +72,7 @@ def test_a_placeholder_never_fails_whatever_it_is_given(code: str) -> None:
     assert all(name.isidentifier() for name in names), "a placeholder is a plain name: no index, no attribute, no number"
     shown = explain(code)
     assert "{" not in shown
-    odd = {name: value for name, value in zip(names, [None, ["a", 1], {"b": {"c": "}{"}}, "{x}", 1.5] * 2, strict=False)}
+    odd = dict(zip(names, [None, ["a", 1], {"b": {"c": "}{"}}, "{x}", 1.5] * 2, strict=False))
     assert explain(code, odd)
 
 
