@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from csod_pipelines.engine.context import Context, id_on, key_on
+from csod_pipelines.engine.context import Context, id_on, key_on, words
 from csod_pipelines.engine.create import draft_for
 from csod_pipelines.engine.operations import Intent, Operation, operations
 from csod_pipelines.engine.refs import peers_of
@@ -137,7 +137,17 @@ def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Know
 def _count(ctx: Context, todo: Sequence[Record], known: Known) -> None:
     for record in todo:
         ctx.totals.operations["would_apply"] += 1
-        ctx.totals.done["would be paired" if known.matches(record) else "would be created"] += 1
+        paired = known.matches(record)
+        ctx.totals.done["would be paired" if paired else "would be created"] += 1
+        ctx.totals.add_row(
+            {
+                "what": f"{'pair' if paired else 'create'} {words(record.key.kind, A)}",
+                "administrate": paired[0].id if len(paired) == 1 else "",
+                "cornerstone": record.id,
+                "outcome": "would_apply",
+                "reason": "initial_import",
+            }
+        )
 
 
 def _placed(ctx: Context, record: Record, refs: dict[RecordKey, str]) -> bool:
@@ -203,7 +213,6 @@ def _create(ctx: Context, kind: Kind, rows: Sequence[Row]) -> None:
 def _record_created(conn, ctx: Context, row: Row, op: Operation, answer: Written | Refusal) -> None:
     if isinstance(answer, Refusal):
         op.close(conn, OperationOutcome.FAILURE, "refused_by_vendor", params={"message": answer.message}, detail=answer.message)
-        links.release_claim(conn, row.link.id)
         ctx.totals.dispositions["failed"] += 1
         return
     links.bind(conn, row.link.id, system=A, id=answer.id, state="pending", facts={"created": A.value})

@@ -19,6 +19,7 @@ from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.sync.directions import DIRECTIONS
 from csod_pipelines.sync.images import image_of
+from csod_pipelines.sync.plan import input_digest
 from csod_pipelines.sync.translate import minted, natural_key, to_peer
 from csod_pipelines.systems.base import Draft
 from csod_pipelines.systems.errors import Refused
@@ -59,6 +60,9 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     )
     if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
         refuse_unless_live(ctx, intent)
+    inputs = input_digest(intent.payload)
+    if link is not None and link.facts.get("refused") == inputs:
+        return End(disposition=Disposition.FAILED, reason="refused_before")
     if link is None:
         link = _claim(ctx, subject, source)
         if id_on(link, target) is not None:
@@ -73,7 +77,7 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
             ctx.linked(conn, subject, link)
         return adopt(ctx, subject, link, source, intent)
     _settle_unknown(ctx, subject)
-    return _create(ctx, source, draft, link, intent)
+    return _create(ctx, source, draft, link, intent, inputs)
 
 
 def _claim(ctx: Context, subject: str, source: Record) -> Link:
@@ -126,7 +130,7 @@ def _settle_unknown(ctx: Context, subject: str) -> None:
         close_leftovers(ctx, [subject], applied=False)
 
 
-def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Intent) -> End:
+def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Intent, inputs: str) -> End:
     target = source.key.system.peer
     opened: list[Any] = []
     try:
@@ -141,7 +145,8 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
                     conn, OperationOutcome.SUCCESS, "created", administrate_id=link.administrate_id, cornerstone_id=link.cornerstone_id
                 )
     except Refused as err:
-        _release(ctx, link)
+        with ctx.database.begin() as conn:
+            links.set_facts(conn, link.id, {**link.facts, "refused": inputs})
         return refused_end(err, tuple(op.id for op in opened))
     stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
     return End(

@@ -12,7 +12,7 @@ from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.routes import is_routed
 from csod_pipelines.engine.totals import Totals
-from csod_pipelines.engine.units import forward, with_prerequisites, work_one
+from csod_pipelines.engine.units import forward, settle_unchanged, with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import leases, links, work
@@ -73,6 +73,8 @@ def drain(
         with ctx.database.begin() as conn:
             leases.release(conn, drain_lease(flow), owner)
             totals.waiting = work.waiting(conn, [flow]).ready
+        if progress is not None:
+            progress(totals)
     return totals
 
 
@@ -112,7 +114,7 @@ def work_batch(ctx: Context, claims: Sequence[Claim]) -> None:
                 work_one(ctx, claim)
     units = sorted((claim for claim in claims if not is_routed(claim.subject)), key=_order)
     _prefetch(ctx, units)
-    for claim in units:
+    for claim in settle_unchanged(ctx, units):
         work_one(ctx, claim)
     ctx.prefetched.clear()
 

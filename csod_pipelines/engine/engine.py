@@ -163,6 +163,10 @@ class Engine:
     def operations(self, *, run_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
         return tell.operation_rows(self._database, run_id=run_id, limit=limit)
 
+    def parked(self, *, limit: int = 500) -> list[dict[str, Any]]:
+        """What waits for a person, the longest first, with the reason and what to do."""
+        return tell.parked_rows(self._database, limit=limit)
+
     def status(self) -> dict[str, Any]:
         return tell.status(self._database, self._modes)
 

@@ -13,7 +13,7 @@ from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.routes import event_of_session
 from csod_pipelines.engine.totals import Totals
-from csod_pipelines.model.keys import Flow, Kind, SystemName, roster_subject
+from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName, roster_subject
 from csod_pipelines.store import checkpoints, links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import flow_of
@@ -81,8 +81,11 @@ def _read_feed(ctx: Context, system: SystemName, kind: Kind, every_seconds: floa
         page = ctx.systems[system].changes(kind, cursor)
         ctx.totals.read += len(page.hints)
         with ctx.database.begin() as conn:
-            work.mark(conn, [mark for hint in page.hints if (mark := _mark(conn, hint)) is not None])
+            marks = [mark for hint in page.hints if (mark := _mark(conn, hint)) is not None]
+            work.mark(conn, marks)
             checkpoints.put(conn, name, {"cursor": page.cursor}, 0 if page.more else every_seconds)
+        if marks:
+            ctx.totals.done[f"{VENDOR_WORDS[kind][system]}s marked"] += len(marks)
         cursor = page.cursor
         if not page.more:
             return

@@ -13,6 +13,7 @@ EXTERNAL_WORDS: Mapping[Kind, str] = {
     Kind.ORG_UNIT: "ou",
     Kind.LOCATION: "location_ou",
     Kind.SUBJECT: "subject",
+    Kind.PROVIDER: "vendor",
     Kind.PERSON: "user",
     Kind.COURSE: "event_lo",
     Kind.OFFERING: "session_lo",

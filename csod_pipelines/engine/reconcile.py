@@ -126,7 +126,7 @@ def reconcile(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | 
     ctx.flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
     for drift in list(differences(ctx, kind)):
         for step in drift.steps:
-            ctx.totals.sample.append({"subject": drift.subject, **_as_row(step)})
+            ctx.totals.add_row({"subject": drift.subject, **_as_row(step)})
         if ctx.dry:
             ctx.totals.operations["would_apply"] += len(drift.steps)
             continue

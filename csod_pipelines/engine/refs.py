@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from csod_pipelines.engine.context import Context, End, WaitsFor, id_on
+from csod_pipelines.engine.context import Context, End, Later, WaitsFor, id_on
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.records import Record
 from csod_pipelines.store import links
 from csod_pipelines.sync.translate import Terms, references
+
+PREREQUISITE_RETRY_SECONDS = 60.0
 
 
 def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str]:
@@ -32,7 +34,7 @@ def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str
 def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | None = None) -> Terms:
     """Translation terms with every required reference resolved: what is missing is handled first, under its own lease.
 
-    Raises WaitsFor when a prerequisite could not be finished here (leased elsewhere, parked, refused).
+    Raises WaitsFor when a prerequisite is being worked elsewhere, and Later when it ended without a counterpart (refused, out of scope).
     """
     wanted = references(record)
     with ctx.database.read() as conn:
@@ -43,8 +45,10 @@ def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | Non
         with ctx.database.read() as conn:
             refs |= peers_of(conn, missing)
         still = [key for key in missing if key not in refs and not _does_without(ends[key])]
-        if still:
+        if any(ends[key] is None for key in still):
             raise WaitsFor(str(key) for key in still)
+        if still:
+            raise Later("prerequisite_missing", seconds=PREREQUISITE_RETRY_SECONDS)
     refs |= {key: "" for key in missing if key not in refs}
     return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider)
 

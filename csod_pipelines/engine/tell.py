@@ -95,11 +95,25 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
         ]
         return {
             "flows": flows,
-            "parked": parked,
+            "parked": parked_rows(database, limit=50),
             "deliveries": inbox.dispositions(conn),
             "operations": ledger.counts(conn),
             "links": links.count_by_kind(conn),
         }
+
+
+def parked_rows(database: Database, *, limit: int) -> list[dict[str, Any]]:
+    with database.read() as conn:
+        return [
+            {
+                "subject": p.subject,
+                "flow": p.flow,
+                "since": p.since.isoformat(),
+                "reason": explain(p.reason, p.params),
+                "do": remedy(p.reason),
+            }
+            for p in work.parked(conn, limit)
+        ]
 
 
 def kind_of(word: str) -> Kind:

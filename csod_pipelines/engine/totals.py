@@ -26,6 +26,9 @@ class Totals:
     def add_operation(self, *, done: str, outcome: str, row: dict[str, Any]) -> None:
         self.operations[outcome] += 1
         self.done[done] += 1
+        self.add_row(row)
+
+    def add_row(self, row: dict[str, Any]) -> None:
         if len(self.sample) < SAMPLE_ROWS:
             self.sample.append(row)
 

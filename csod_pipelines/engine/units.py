@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from csod_pipelines.engine.context import Context, End, Later, Parked, WaitsFor, WouldApply
+from csod_pipelines.engine.context import Context, End, Later, Parked, WaitsFor, WouldApply, id_on
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.operations import FORBIDDEN_PAUSE_SECONDS, UNAVAILABLE_PAUSE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import RosterEnd, handle_roster
 from csod_pipelines.engine.routes import ROSTER_PREFIX, is_routed, route
-from csod_pipelines.model.keys import Kind, RecordKey
+from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode
-from csod_pipelines.store import inbox, links, work
+from csod_pipelines.model.readings import Present
+from csod_pipelines.store import images, inbox, links, work
 from csod_pipelines.store.work import Claim, Fenced, Mark
 from csod_pipelines.sync.directions import flow_of
+from csod_pipelines.sync.images import changed, image_of
+from csod_pipelines.sync.plan import MAPPED
 from csod_pipelines.systems.errors import Forbidden, LeaseLost, Malformed, RateLimited, Transient, Unauthorized
 
 SECOND_LOOK_SECONDS = 60.0
 PREREQUISITE_RETRY_SECONDS = 120.0
 MAX_DEPTH = 30
+UNEXPECTED_TRIES = 3
+
+_log = logging.getLogger(__name__)
 
 
 def work_one(ctx: Context, claim: Claim) -> End | None:
@@ -53,9 +60,20 @@ def work_one(ctx: Context, claim: Claim) -> End | None:
         _postpone(ctx, ctx.claims[name], "vendor_down", seconds=_back_off(claim))
     except (LeaseLost, Fenced):
         ctx.totals.dispositions["taken_over"] += 1
+    except Exception as err:
+        # A fault of our own in one unit must not stop the others: it is told with its trace, tried again, and then parked.
+        _log.exception("unit %s failed: %s", ctx.claims[name].subject, type(err).__name__)
+        return _unexpected(ctx, ctx.claims[name], err)
     finally:
         ctx.guard.drop(name)
         ctx.guard.drop(ctx.claims.pop(name).subject)
+    return None
+
+
+def _unexpected(ctx: Context, claim: Claim, err: Exception) -> End | None:
+    if claim.attempts + 1 >= UNEXPECTED_TRIES:
+        return _park(ctx, claim, Parked("unexpected_error", {"error": type(err).__name__}))
+    _postpone(ctx, claim, "unexpected_error", seconds=_back_off(claim))
     return None
 
 
@@ -64,8 +82,11 @@ def _back_off(claim: Claim) -> float:
 
 
 def _postpone(ctx: Context, claim: Claim, reason: str, *, seconds=None, until=None, count_attempt: bool = True) -> None:
-    with ctx.database.begin() as conn:
-        work.postpone(conn, claim, seconds=seconds, until=until, reason=reason, count_attempt=count_attempt)
+    try:
+        with ctx.database.begin() as conn:
+            work.postpone(conn, claim, seconds=seconds, until=until, reason=reason, count_attempt=count_attempt)
+    except Fenced:
+        ctx.totals.dispositions["taken_over"] += 1
 
 
 def _park(ctx: Context, claim: Claim, parked: Parked) -> End:
@@ -185,6 +206,43 @@ def forward(ctx: Context, claims: Sequence[Claim]) -> dict[str, End]:
                 work.mark(conn, [target])
             work.finish(conn, claim)
     return ends
+
+
+def settle_unchanged(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
+    """Settle the echoes of a batch in one transaction, by the readings taken together; returns what is left to work.
+
+    Only a live pair whose hinted side still equals its own base counts; everything else is worked one by one.
+    """
+    numbered = {claim.subject: int(claim.subject.removeprefix("link:")) for claim in claims if claim.subject.startswith("link:")}
+    if not ctx.prefetched or not numbered:
+        return list(claims)
+    with ctx.database.read() as conn:
+        bases = images.load_many(conn, list(numbered.values()))
+        pairs = {id: links.by_id(conn, id) for id in numbered.values()}
+    same = [c for c in claims if c.subject in numbered and _is_echo(ctx, c, pairs[numbered[c.subject]], bases.get(numbered[c.subject], {}))]
+    if not same:
+        return list(claims)
+    end = End(disposition=Disposition.UNCHANGED, reason="already_in_step")
+    with ctx.database.begin() as conn:
+        for claim in same:
+            if claim.up_to_event:
+                _settle(conn, [claim.subject], claim.up_to_event, end)
+            _settle_members(conn, claim, dict.fromkeys((m.member for m in claim.members), end))
+        work.finish_many(conn, same)
+    ctx.totals.dispositions[end.disposition] += len(same)
+    done = {claim.subject for claim in same}
+    return [claim for claim in claims if claim.subject not in done]
+
+
+def _is_echo(ctx: Context, claim: Claim, link: links.Link | None, bases: Mapping[str, images.Image]) -> bool:
+    if link is None or link.state != "live" or len(claim.sides) != 1 or claim.taken_over:
+        return False
+    side = SystemName(next(iter(claim.sides)))
+    reading = ctx.prefetched.get(RecordKey(Kind(link.kind), side, id_on(link, side) or ""))
+    base = bases.get(side.value)
+    if not isinstance(reading, Present) or base is None:
+        return False
+    return not changed(image_of(reading.record), base.base) & MAPPED[Kind(link.kind)]
 
 
 class Prerequisites:
