@@ -10,6 +10,9 @@ from csod_pipelines.systems.base import Clock
 
 #: A token is given up this long before its end, so that it does not expire on the way.
 EARLY_SECONDS = 30.0
+#: A token is fetched on the way of another call, whose own attempts come on top.
+FETCH_SECONDS = 10.0
+FETCH_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

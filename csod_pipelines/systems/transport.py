@@ -50,6 +50,7 @@ class Call:
     token: bool = True
     secret: bool = False
     timeout_seconds: float = READ_SECONDS
+    attempts: int = READ_ATTEMPTS  # of a read; a write has one
 
     @property
     def full_url(self) -> str:
@@ -117,16 +118,17 @@ class Transport:
     def send(self, call: Call) -> Answer:
         if call.writes:
             return self._with_token(call)
-        for attempt in range(1, READ_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 return self._with_token(call)
             except RateLimited:
                 raise
             except Transient:
-                if attempt == READ_ATTEMPTS:
+                if attempt >= call.attempts:
                     raise
                 self.house.clock.sleep(self._random.uniform(0.05, 0.25) * attempt)
-        raise AssertionError("unreachable")
+                attempt += 1
 
     def _with_token(self, call: Call) -> Answer:
         if not call.token:
@@ -183,7 +185,7 @@ class Transport:
         house.seams.at(f"call.send:{call.operation}")
         started = house.clock.monotonic()
         try:
-            status, headers, body = self._exchange(call, request_id)
+            status, headers, body = self._exchange(call, request_id, started=started)
         except VendorError as err:
             house.seams.at(f"call.answered:{call.operation}")
             self._answered(request_id, status=err.status, body=None, started=started, error=str(err))
@@ -198,7 +200,7 @@ class Transport:
         seconds = self.house.clock.monotonic() - started
         self.house.recorder.answered(request_id, status=status, body=body, seconds=seconds, error=error)
 
-    def _exchange(self, call: Call, request_id: str) -> tuple[int, Mapping[str, str], bytes]:
+    def _exchange(self, call: Call, request_id: str, *, started: float) -> tuple[int, Mapping[str, str], bytes]:
         headers = {
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
@@ -219,7 +221,7 @@ class Transport:
             with response:
                 # A failure while the body comes must still tell us the vendor's time.
                 self.clock.hear(response.headers.get("Date"))
-                deadline = self.house.clock.monotonic() + call.timeout_seconds
+                deadline = started + CONNECT_SECONDS + call.timeout_seconds
                 body = wire.read_body(response, deadline=deadline, monotonic=self.house.clock.monotonic)
                 return response.status_code, {name.lower(): value for name, value in response.headers.items()}, body
         except requests.RequestException as err:

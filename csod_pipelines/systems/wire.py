@@ -27,6 +27,7 @@ def read_body(response: requests.Response, *, deadline: float, monotonic: Callab
     """The decoded body. A server that drips bytes is cut off at the deadline, which a socket time-out would not do."""
     received = bytearray()
     try:
+        _hurry(response, deadline - monotonic())
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             received += chunk
             if len(received) > MAX_BODY_BYTES:
@@ -39,6 +40,14 @@ def read_body(response: requests.Response, *, deadline: float, monotonic: Callab
     if expected and expected.isdigit() and "Content-Encoding" not in response.headers and len(received) < int(expected):
         raise BodyError(f"the answer broke off after {len(received)} of {expected} bytes")
     return bytes(received)
+
+
+def _hurry(response: requests.Response, seconds: float) -> None:
+    """One silence may not last longer than all that is left; urllib3 sets the socket anew for its next request."""
+    connection = getattr(response.raw, "connection", None)
+    sock = getattr(connection, "sock", None)
+    if sock is not None:
+        sock.settimeout(max(0.05, seconds))
 
 
 def body_family(err: BodyError) -> type[VendorError]:

@@ -7,7 +7,7 @@ import json
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.cornerstone.options import CornerstoneOptions
 from csod_pipelines.systems.errors import Malformed, Unauthorized
-from csod_pipelines.systems.tokens import Token
+from csod_pipelines.systems.tokens import FETCH_ATTEMPTS, FETCH_SECONDS, Token
 from csod_pipelines.systems.transport import Call, Transport
 from csod_pipelines.systems.wire import excerpt
 
@@ -30,6 +30,8 @@ def fetch(transport: Transport, *, options: CornerstoneOptions, contract: Contra
             headers={"Content-Type": "application/json", "Cache-Control": "no-cache"},
             token=False,
             secret=True,
+            timeout_seconds=FETCH_SECONDS,
+            attempts=FETCH_ATTEMPTS,
         )
     )
     if not answer.ok:
