@@ -56,7 +56,7 @@ class Api:
         self.token = reply.body.get("access_token")
         return reply
 
-    def call(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, **query: Any) -> Reply:
+    def call(self, method: str, path: str, body: Any = None, *, headers: Any = None, **query: Any) -> Reply:
         address = urlsplit(path)
         sent = {"accept": "application/json", "host": "portal.example"} | (headers or {})
         if self.token:
@@ -69,7 +69,7 @@ class Api:
             response.status, orjson.loads(response.body) if json and response.body else response.body, dict(response.headers), effects
         )
 
-    def get(self, path: str, *, headers: dict[str, str] | None = None, **query: Any) -> Reply:
+    def get(self, path: str, *, headers: Any = None, **query: Any) -> Reply:
         return self.call("GET", path, headers=headers, **query)
 
     def post(self, path: str, body: Any) -> Reply:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
 
 from csod_pipelines_tests.sandbox.cornerstone_api import EMPLOYEES, OBJECTS, VIEWS, Api, attended
+
+ACTIVE: dict[str, Any] = {"$filter": "user_status_id eq 1"}
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def test_a_delta_holds_what_changed_once_and_can_be_used_again(api: Api):
     api.call("PATCH", EMPLOYEES + "/1005", {"lastName": "One"})
     api.call("PATCH", EMPLOYEES + "/1004", {"lastName": "Two"})
     api.call("PATCH", EMPLOYEES + "/1005", {"lastName": "Three"})
+    further = None
     for _ in range(2):  # a failed run simply uses the old link once more
         rows, further = api.pages(link)
         assert [(row["user_id"], row["user_name_last"]) for row in rows] == [(1004, "Two"), (1005, "Three")]
@@ -57,7 +61,7 @@ def test_a_membership_that_ends_is_reported_as_removed_with_its_key(api: Api):
 
 
 def test_a_row_that_leaves_the_filter_of_a_delta_is_removed_from_it(api: Api):
-    _, link = api.pages(OBJECTS + "/users_core", track=True, **{"$filter": "user_status_id eq 1"})
+    _, link = api.pages(OBJECTS + "/users_core", track=True, **ACTIVE)
     assert link is not None
     api.core.act("terminate", {"id": 1004}, now=api.now)
     assert api.pages(link)[0][0]["@removed"] == {"reason": "changed"}

@@ -51,11 +51,12 @@ ODD: tuple[Any, ...] = (
     "../..",
     "%00",
 )
-NAMES = (
-    "id ids externalId userName guid lastName firstName modifiedDate createdDate status ous pageSize nextPageToken typeId name objectId "
-    "ActorID PageNumber OuId OuType FromDate sessionLOID locator sessionNumber title date learningObjectId statusGroups includeArchived "
-    "$filter $select $top $count $orderby $skiptoken $deltatoken UserId ModificationStartDate ModificationEndDate Title"
-).split()
+TEXT_OF_NAMES = """
+    id ids externalId userName guid lastName firstName modifiedDate createdDate status ous pageSize nextPageToken typeId name objectId
+    ActorID PageNumber OuId OuType FromDate sessionLOID locator sessionNumber title date learningObjectId statusGroups includeArchived
+    $filter $select $top $count $orderby $skiptoken $deltatoken UserId ModificationStartDate ModificationEndDate Title
+"""
+NAMES = TEXT_OF_NAMES.split()
 PREFER = "odata.maxpagesize=99999999999", "maxpagesize=0", "odata.track-changes", "odata.maxpagesize=x", "\u00e9"
 
 
