@@ -67,6 +67,14 @@ def test_the_small_world_is_a_customer_about_to_import(api: Api) -> None:
     assert [row["label"] for row in api.state("custom_field_definitions")] == ["training_provider"]
 
 
+def test_a_mirror_world_already_holds_most_of_what_cornerstone_has(api: Api) -> None:
+    api.control("POST", "reset", {"seed": 1, "size": {"mirror": "small", "share": 0.9}})
+    assert 400 <= len(api.state("contacts")) <= 500
+    assert len(api.state("accounts")) > 30
+    assert any(row["custom_fields"] for row in api.state("course_templates"))
+    assert all(row["external_ids"] == {} for kind in ("accounts", "contacts", "course_templates") for row in api.state(kind))
+
+
 def test_every_action_is_described_with_its_arguments(api: Api) -> None:
     actions = api.control("GET", "act")
     wanted = "create_account move_account merge_accounts create_contact edit_contact leave publish_template archive_template create_event"

@@ -6,7 +6,9 @@ Created inactive, type fixed, never deleted. The payload is the answer to the ho
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import heapq
 import hmac
 import random
 from collections import deque
@@ -41,7 +43,8 @@ class Outbox:
     def __init__(self, world: World, settings: Settings, *, seed: int, run_query: RunQuery, options: dict[str, Any]) -> None:
         self._world, self._settings, self._run_query = world, settings, run_query
         self._dice = random.Random(seed)
-        self._waiting: list[Delivery] = []
+        self._waiting: list[tuple[datetime, int, Delivery]] = []  # a heap: by the moment due, then by age
+        self._pushed = 0
         self._log: deque[dict[str, Any]] = deque(maxlen=LOG_ROWS)
         self._count = 0
         self._used: deque[float] = deque(maxlen=max(FAIR_USE.values()) + 1)
@@ -94,20 +97,24 @@ class Outbox:
     def _queue(self, hook: Webhook, row: dict[str, Any], *, triggered: datetime) -> None:
         delay = self.options["delay"] + (self._dice.random() * SHUFFLE_SECONDS if self.options["shuffle"] else 0)
         due = triggered + timedelta(seconds=delay)
-        self._waiting.append(
+        self._push(
             Delivery(id=row["id"], url=hook.url, headers={}, body=b"", due=due, kind=hook.type_slug, context={"hook": hook, "row": row})
         )
+
+    def _push(self, delivery: Delivery) -> None:
+        self._pushed += 1
+        heapq.heappush(self._waiting, (delivery.due, self._pushed, delivery))
 
     # ---- sent by the driver
 
     def due(self, *, now: datetime) -> list[Delivery]:
-        ready = sorted((delivery for delivery in self._waiting if delivery.due <= now), key=lambda delivery: delivery.due)
-        if ready:
-            self._waiting = [delivery for delivery in self._waiting if delivery.due > now]
-        return [self._addressed(delivery, now=now) for delivery in ready]
+        ready: list[Delivery] = []
+        while self._waiting and self._waiting[0][0] <= now:
+            ready.append(self._addressed(heapq.heappop(self._waiting)[2], now=now))
+        return ready
 
     def next_due(self) -> datetime | None:
-        return min((delivery.due for delivery in self._waiting), default=None)
+        return self._waiting[0][0] if self._waiting else None
 
     def _addressed(self, delivery: Delivery, *, now: datetime) -> Delivery:
         """Written at the moment of sending: `sent_at` is new with every attempt, `triggered_at` is not."""
@@ -151,18 +158,7 @@ class Outbox:
             row["result"] = "Retrying"
             due = now + timedelta(seconds=RETRY_SECONDS[delivery.attempt - 1])
             self._used.append(now.timestamp())
-            self._waiting.append(
-                Delivery(
-                    id=delivery.id,
-                    url=delivery.url,
-                    headers={},
-                    body=b"",
-                    due=due,
-                    kind=delivery.kind,
-                    attempt=delivery.attempt + 1,
-                    context=delivery.context,
-                )
-            )
+            self._push(dataclasses.replace(delivery, due=due, attempt=delivery.attempt + 1))
             return
         self._give_up(hook, row, status=status)
 

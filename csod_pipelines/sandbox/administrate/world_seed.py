@@ -1,7 +1,8 @@
 """The world an instance starts with. Small: what a customer has who is about to import from Cornerstone; everything else comes by sync.
 
 One company with its own account, one region with its head office, two instructors, three draft templates, and the course-template field
-`training_provider`. A size may also be an object of counts: `{"accounts": n, "contacts": n, "history": true}`.
+`training_provider`. A size may also be an object: `{"accounts": n, "contacts": n, "history": true}` adds made-up ones and a past,
+`{"mirror": "small", "share": 0.9}` most of what the Cornerstone sandbox of that size and seed holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from csod_pipelines.sandbox.administrate import catalogue, fields, people
 from csod_pipelines.sandbox.administrate.call import Call
+from csod_pipelines.sandbox.administrate.mirror import add_mirror
 from csod_pipelines.sandbox.administrate.past import add_history
 from csod_pipelines.sandbox.administrate.records import Account, Company, Contact, Location, Region, Venue
 
@@ -48,10 +50,13 @@ def checked_size(size: Any) -> dict[str, Any]:
     The named sizes start alike here: the people and units of a larger world stand in Cornerstone, and the import brings them.
     """
     if isinstance(size, str) and size in NAMED_SIZES:
-        return {"accounts": 0, "contacts": 0, "history": False}
+        return {"accounts": 0, "contacts": 0, "history": False, "mirror": None, "share": 0.0}
     if not isinstance(size, Mapping):
         raise ValueError(f"size is {', '.join(NAMED_SIZES)} or an object of counts, not {size!r}")
-    counts: dict[str, Any] = {"history": size.get("history") is True}
+    share = size.get("share", 0.9)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise ValueError(f"share lies between 0 and 1, not {share!r}")
+    counts: dict[str, Any] = {"history": size.get("history") is True, "mirror": size.get("mirror"), "share": share}
     for name in ("accounts", "contacts"):
         value = size.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2_000_000:
@@ -79,6 +84,9 @@ def fill(call: Call, *, seed: int, size: Mapping[str, Any]) -> None:
     for code, title, introduction in TEMPLATES:
         catalogue.create_template(call, {"code": code, "title": title, "introduction": introduction})
     _populate(call, root, dice, accounts=size["accounts"], contacts=size["contacts"])
+    if size["mirror"] is not None:
+        moment = datetime.fromtimestamp(now, UTC)
+        add_mirror(call, root, dice, seed=seed, size=size["mirror"], share=size["share"], moment=moment)
     if size["history"] or call.settings.values["history"]:
         add_history(call, dice, until=datetime.fromtimestamp(now, UTC).replace(tzinfo=None))
     call.stamp = now
