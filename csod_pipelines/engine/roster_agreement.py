@@ -73,7 +73,7 @@ def _record_agreement(ctx: Context, offering: OfferingFacts, place: Agreed) -> t
     with ctx.database.begin() as conn:
         for record in (entry.learner, entry.row):
             if record is not None:
-                links.bind(conn, link.id, system=record.key.system, id=record.id, state="live")
+                links.bind(conn, link.id, system=record.key.system, id=record.id, state="pending")
                 images.save(conn, link.id, record.key.system, seen=image_of(record), base=image_of(record))
         closed = close_pending(conn, ctx, entry, link)
         links.set_facts(conn, link.id, {**DONE, "present": place.present, "event": offering.event_id})

@@ -83,16 +83,6 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
                 "next_at": waiting.next_ready_at.isoformat() if waiting.next_ready_at else None,
                 "parked": waiting.parked,
             }
-        parked = [
-            {
-                "subject": p.subject,
-                "flow": p.flow,
-                "since": p.since.isoformat(),
-                "reason": explain(p.reason, p.params),
-                "do": remedy(p.reason),
-            }
-            for p in work.parked(conn, 50)
-        ]
         return {
             "flows": flows,
             "parked": parked_rows(database, limit=50),

@@ -60,7 +60,7 @@ def work_one(ctx: Context, claim: Claim) -> End | None:
         _postpone(ctx, ctx.claims[name], "vendor_down", seconds=_back_off(claim))
     except (LeaseLost, Fenced):
         ctx.totals.dispositions["taken_over"] += 1
-    except Exception as err:
+    except Exception as err:  # noqa: BLE001
         # A fault of our own in one unit must not stop the others: it is told with its trace, tried again, and then parked.
         _log.exception("unit %s failed: %s", ctx.claims[name].subject, type(err).__name__)
         return _unexpected(ctx, ctx.claims[name], err)
@@ -205,6 +205,8 @@ def forward(ctx: Context, claims: Sequence[Claim]) -> dict[str, End]:
             else:
                 work.mark(conn, [target])
             work.finish(conn, claim)
+    for claim in claims:
+        ctx.guard.drop(claim.subject)
     return ends
 
 
@@ -229,6 +231,8 @@ def settle_unchanged(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
                 _settle(conn, [claim.subject], claim.up_to_event, end)
             _settle_members(conn, claim, dict.fromkeys((m.member for m in claim.members), end))
         work.finish_many(conn, same)
+    for claim in same:
+        ctx.guard.drop(claim.subject)
     ctx.totals.dispositions[end.disposition] += len(same)
     done = {claim.subject for claim in same}
     return [claim for claim in claims if claim.subject not in done]
