@@ -74,7 +74,7 @@ class Catalogue(Section):
     languages: tuple[str, ...] = ("en-US",)
     """Languages in which new Cornerstone events are available."""
     provider: str | None = None
-    """Cornerstone vendor of an event whose template names none."""
+    """Cornerstone vendor of an event whose template names none; Cornerstone creates no event without one."""
     virtual_location: str | None = None
     """Id of the location OU of parts held online."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from csod_pipelines.commands.context import command_settings
-from csod_pipelines.commands.show import as_json, say, table, tree
+from csod_pipelines.commands.show import as_json, say, tree
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -47,4 +47,3 @@ def trace(
         return
     for line in story.lines:
         say(line)
-    table(story.rows, empty="No operation is recorded for it.")

@@ -78,6 +78,12 @@ class Children:
     def forget(self, child: Child) -> None:
         self._children.remove(child)
 
+    def stop_one(self, name: str, *, urgent: Callable[[], bool] = lambda: False) -> None:
+        """End one before the others."""
+        for child in [child for child in self._children if child.name == name]:
+            end_groups([child.group], urgent=urgent, reap=[child.process])
+            self._children.remove(child)
+
     def stop(self, *, urgent: Callable[[], bool] = lambda: False) -> None:
         """TERM, ten seconds, KILL."""
         groups = [child.group for child in reversed(self._children)]

@@ -50,9 +50,7 @@ def play_demo(home: Home, *, json_file: Path | None, keep: bool, say: Callable[[
         json_file.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     say("the story holds" if result["ok"] else f"the story does not hold; logs are in {home.logs}")
     if keep and not stop.requested:
-        say(
-            f"the house stays up: Dagster at {stage.endpoints['dagster']}, all addresses in {home.endpoints}; csod-pipelines down stops it"
-        )
+        say(f"the house stays up: Dagster at {stage.endpoints['dagster']}, all addresses in {home.endpoints}; csod-pipelines down stops it")
     else:
         _end(house)
     return bool(result["ok"])

@@ -1,7 +1,7 @@
 """A running house: started in order, watched, and stopped in order.
 
 Start: PostgreSQL and its schema; sandboxes, gateway and code server; web page and daemon; webhooks; endpoints.json.
-Stop: Dagster's runs, then every process (TERM, ten seconds, KILL), PostgreSQL last.
+Stop: Dagster's daemon, its runs, then every process (TERM, ten seconds, KILL), PostgreSQL last.
 """
 
 from __future__ import annotations
@@ -158,6 +158,7 @@ class House:
 
     def _stop_processes(self) -> None:
         try:
+            self._children.stop_one("daemon", urgent=lambda: self._stop.urgent)  # or it would start new runs meanwhile
             self._end_runs()
         finally:
             self._children.stop(urgent=lambda: self._stop.urgent)

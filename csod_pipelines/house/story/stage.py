@@ -19,8 +19,8 @@ T = TypeVar("T")
 Row = dict[str, Any]
 
 POLL_SECONDS = 0.25
-STEP_SECONDS = 60.0
-IMPORT_SECONDS = 120.0
+STEP_SECONDS = 90.0
+IMPORT_SECONDS = 150.0
 CALL_SECONDS = 30.0
 EXTERNAL = "csod:sandbox:"  # before the word of each external id that we store in Administrate
 SHOWN_CHARACTERS = 600
