@@ -200,7 +200,7 @@ def _window(name: str, filters: Sequence[Mapping[str, Any]]) -> tuple[float, flo
     """The stretch of time that filters on one stamp leave open; None when there is no such filter."""
     low, high = -math.inf, math.inf
     for given in filters:
-        if given["field"] != name or given.get("value") is None:
+        if given["field"] != name or given["operation"] not in {"ge", "gt", "le", "lt", "eq"}:
             continue
         moment = times.parse_moment(given["value"]).timestamp()
         if given["operation"] in {"ge", "gt", "eq"}:
