@@ -48,13 +48,14 @@ CREATE INDEX settlement_subject ON settlement (subject, number);
 -- Numbers are given out under one lock held to the commit: a lower number is never seen after a higher one, so "settled up
 -- to number N" cannot cover a delivery that nobody had seen. A duplicate is labelled and still marks its record.
 CREATE FUNCTION receive_many(p_deliveries jsonb) RETURNS bigint[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     now_ timestamptz := app_now();
     numbers bigint[];
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('csod_pipelines.receive_many', 0));
-    WITH given AS MATERIALIZED (
+    WITH delivered AS MATERIALIZED (
         SELECT nextval('inbox_number') AS number, o.place, coalesce(d.received_at, now_) AS received_at, d.source, d.type,
                -- an index row holds 2,700 bytes; nobody's id is that long
                CASE WHEN length(d.subject) <= 512 AND d.flow IS NOT NULL THEN d.subject END AS subject,
@@ -64,6 +65,8 @@ BEGIN
         FROM jsonb_array_elements(p_deliveries) WITH ORDINALITY AS o (value, place)
         CROSS JOIN LATERAL jsonb_to_record(o.value) AS d (source text, type text, subject text, flow text, side text, sides int,
             member text, key text, headers jsonb, body text, received_at timestamptz, reason text)
+    ), given AS MATERIALIZED (
+        SELECT d.*, u.unit FROM delivered d CROSS JOIN LATERAL work_units(ARRAY[d.subject]) AS u (key, unit)
     ), keyed AS (
         INSERT INTO inbox_key (dedupe_key, first_number, first_at)
         SELECT DISTINCT ON (key) key, number, received_at FROM given ORDER BY key, number
@@ -71,14 +74,14 @@ BEGIN
         RETURNING first_number
     ), stored AS (
         INSERT INTO inbox_event (number, received_at, source, type, subject, unit, member, flow, side, dedupe_key, duplicate, headers, body)
-        SELECT g.number, g.received_at, g.source, g.type, g.subject, work_unit(g.subject), g.member, g.flow, g.side, g.key,
+        SELECT g.number, g.received_at, g.source, g.type, g.subject, g.unit, g.member, g.flow, g.side, g.key,
                g.number NOT IN (SELECT first_number FROM keyed), g.headers, g.body
         FROM given g
     ), ignored AS (
         INSERT INTO settlement (subject, up_to_event, disposition, reason, params)
         SELECT 'event:' || number, number, 'ignored', reason, jsonb_build_object('type', type) FROM given WHERE subject IS NULL
     ), marks AS (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('subject', subject, 'flow', flow, 'sides', coalesce(sides, 3),
+        SELECT coalesce(jsonb_agg(jsonb_build_object('subject', unit, 'flow', flow, 'sides', coalesce(sides, 3),
                    'event', number, 'member', member, 'delay', 0)), '[]') AS list
         FROM given WHERE subject IS NOT NULL
     )

@@ -19,7 +19,8 @@ CREATE TABLE link (
 CREATE UNIQUE INDEX link_administrate ON link (kind, administrate_id, pairing) WHERE state <> 'tombstone';
 CREATE UNIQUE INDEX link_cornerstone ON link (kind, cornerstone_id, pairing) WHERE state <> 'tombstone';
 -- Two workers that start from the two ends of what is one person meet here before either creates the other half.
-CREATE UNIQUE INDEX link_natural ON link (pairing, kind, natural_digest) WHERE state <> 'tombstone';
+-- The digest leads, so that no look-up by kind can be planned over it while the table has no statistics yet.
+CREATE UNIQUE INDEX link_natural ON link (natural_digest, kind, pairing) WHERE state <> 'tombstone';
 -- A late event of a record that ended finds the end instead of creating it anew.
 CREATE INDEX link_administrate_ended ON link (kind, administrate_id, id) WHERE state = 'tombstone';
 CREATE INDEX link_cornerstone_ended ON link (kind, cornerstone_id, id) WHERE state = 'tombstone';
@@ -41,7 +42,8 @@ CREATE TABLE image (
 
 -- The names under which one subject of work may be known: its link, and the record keys of both ends.
 -- A roster is known by the offering's id at either end.
-CREATE FUNCTION subject_names(p_subjects text[]) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION subject_names(p_subjects text[]) RETURNS SETOF text LANGUAGE sql STABLE
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
     WITH given AS (
         SELECT DISTINCT s AS subject, split_part(s, ':', 1) AS kind, split_part(s, ':', 2) AS system,
                substr(s, length(split_part(s, ':', 1)) + length(split_part(s, ':', 2)) + 3) AS id

@@ -45,37 +45,43 @@ CREATE TABLE work_member (
     PRIMARY KEY (unit, member)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
--- The unit of work behind a record key: its link where it has one, the roster's name at Administrate, else itself.
--- Enrollments are handled with their roster and are never resolved.
-CREATE FUNCTION work_unit(p_subject text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT coalesce(
-        CASE split_part(p_subject, ':', 1) || ':' || split_part(p_subject, ':', 2)
-            WHEN 'roster:cornerstone' THEN (
-                SELECT 'roster:administrate:' || l.administrate_id FROM link l
-                WHERE l.kind = 'offering' AND l.cornerstone_id = substr(p_subject, 20) AND l.state IN ('live', 'pending') LIMIT 1)
-            WHEN 'roster:administrate' THEN NULL
-            WHEN 'enrollment:administrate' THEN NULL
-            WHEN 'enrollment:cornerstone' THEN NULL
-            ELSE CASE split_part(p_subject, ':', 2)
-                WHEN 'administrate' THEN (
-                    SELECT 'link:' || l.id FROM link l
-                    WHERE l.kind = split_part(p_subject, ':', 1) AND l.state IN ('live', 'pending')
-                      AND l.administrate_id = substr(p_subject, length(split_part(p_subject, ':', 1)) + 15) LIMIT 1)
-                WHEN 'cornerstone' THEN (
-                    SELECT 'link:' || l.id FROM link l
-                    WHERE l.kind = split_part(p_subject, ':', 1) AND l.state IN ('live', 'pending')
-                      AND l.cornerstone_id = substr(p_subject, length(split_part(p_subject, ':', 1)) + 14) LIMIT 1)
-            END
-        END, p_subject)
+-- The units of work behind record keys: a key's link where it has one, a roster's name at Administrate, else the key itself.
+-- Enrollments are handled with their roster and are never resolved. Row by row over an index, whatever the statistics say.
+CREATE FUNCTION work_units(p_subjects text[]) RETURNS TABLE (subject text, unit text) LANGUAGE sql STABLE AS $$
+    SELECT s.subject, coalesce('link:' || a.id, 'link:' || c.id, 'roster:administrate:' || o.administrate_id, s.subject)
+    FROM (
+        SELECT k.subject, split_part(k.subject, ':', 1) AS kind, split_part(k.subject, ':', 2) AS system,
+               substr(k.subject, length(split_part(k.subject, ':', 1)) + length(split_part(k.subject, ':', 2)) + 3) AS id
+        FROM unnest(p_subjects) AS k (subject)
+    ) AS s
+    LEFT JOIN LATERAL (
+        SELECT l.id FROM link l
+        WHERE s.system = 'administrate' AND s.kind <> 'enrollment' AND l.kind = s.kind AND l.administrate_id = s.id
+          AND l.state <> 'tombstone' AND l.state IN ('live', 'pending') LIMIT 1) AS a ON true
+    LEFT JOIN LATERAL (
+        SELECT l.id FROM link l
+        WHERE s.system = 'cornerstone' AND s.kind <> 'enrollment' AND l.kind = s.kind AND l.cornerstone_id = s.id
+          AND l.state <> 'tombstone' AND l.state IN ('live', 'pending') LIMIT 1) AS c ON true
+    LEFT JOIN LATERAL (
+        SELECT l.administrate_id FROM link l
+        WHERE s.system = 'cornerstone' AND s.kind = 'roster' AND l.kind = 'offering' AND l.cornerstone_id = s.id
+          AND l.state <> 'tombstone' AND l.state IN ('live', 'pending') LIMIT 1) AS o ON true
+$$;
+
+CREATE FUNCTION work_unit(p_subject text) RETURNS text LANGUAGE sql STABLE
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+    SELECT unit FROM work_units(ARRAY[p_subject])
 $$;
 
 -- Marks: [{subject, flow, sides, event, member, delay}]. Returns the number of units touched.
 -- Rows are taken in the order of their names, so that two markers of the same records queue up instead of deadlocking.
-CREATE FUNCTION mark_work(p_marks jsonb) RETURNS int LANGUAGE sql AS $$
+CREATE FUNCTION mark_work(p_marks jsonb) RETURNS int LANGUAGE sql
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
     WITH moment AS MATERIALIZED (SELECT app_now() AS now),
     given AS MATERIALIZED (
-        SELECT work_unit(m.subject) AS unit, m.*
+        SELECT u.unit, m.*
         FROM jsonb_to_recordset(p_marks) AS m (subject text, flow text, sides int, event bigint, member text, delay float8)
+        CROSS JOIN LATERAL work_units(ARRAY[m.subject]) AS u (key, unit)
     ), units AS (
         SELECT unit, min(flow) AS flow, bit_or(sides)::smallint AS sides, max(event) AS event, min(delay) AS delay
         FROM given GROUP BY unit
@@ -107,12 +113,13 @@ $$;
 
 -- Lease up to p_limit units that are ready, the longest ready first. A lease that ran out makes its row ready again.
 -- The settings pin the plan to work_ready: right after a burst the statistics call the table empty, and a plan made from
--- them sorts the whole backlog at every claim.
+-- them sorts the whole backlog at every claim. (Here and elsewhere: a pinned plan can be kept, and planning takes longer than running.)
 CREATE FUNCTION claim_work(p_flows text[], p_owner text, p_limit int, p_seconds float8)
 RETURNS TABLE (subject text, flow text, version bigint, fence bigint, sides smallint, up_to_event bigint, first_seen timestamptz,
                attempts int, taken_over boolean)
 LANGUAGE sql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
     WITH moment AS MATERIALIZED (SELECT app_now() AS now),
     due AS MATERIALIZED (
@@ -135,7 +142,8 @@ AS $$
 $$;
 
 -- What waits for any of these under any of their names becomes ready.
-CREATE FUNCTION wake_work(p_subjects text[]) RETURNS int LANGUAGE sql AS $$
+CREATE FUNCTION wake_work(p_subjects text[]) RETURNS int LANGUAGE sql
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
     WITH woken AS (
         UPDATE work SET ready_at = least(ready_at, app_now()), waits_for = NULL, reason = NULL
         WHERE waits_for IS NOT NULL AND waits_for && ARRAY(SELECT subject_names(p_subjects))
