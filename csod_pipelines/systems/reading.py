@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from csod_pipelines.systems.errors import Malformed
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,3 +29,23 @@ def understands(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return wrapped
 
     return decorate
+
+
+class Tolerant:
+    """Parses the rows of a scan one by one. A row that cannot be understood is left out, and the scan is no longer complete."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.skipped = 0
+
+    def records(self, rows: Iterable[Mapping[str, Any]], parse: Callable[[Mapping[str, Any]], R]) -> list[R]:
+        found: list[R] = []
+        for row in rows:
+            try:
+                found.append(parse(row))
+            except Malformed:
+                self.skipped += 1
+                log.warning(
+                    "left a row out of the scan of %s, its shape is not known: id %s", self._what, row.get("id") or row.get("user_id")
+                )
+        return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from csod_pipelines.model.keys import Kind
@@ -91,3 +93,10 @@ def test_transcript_rows_are_scanned_with_the_portals_own_status_words(c_system:
     )
     record = rows[f"{some['user_id']}:{some['object_id']}:{some['registration_number']}"]
     assert record.facts["status"] == "Completed" and record.value.result is True  # type: ignore[union-attr]
+
+
+def test_rows_of_a_month_are_those_registered_in_it(c_system: CornerstoneSystem, c_vendor: Vendor) -> None:
+    start, end = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
+    found = {record.id for page in c_system.enrollments_between(start, end) for record in page.records}
+    rows = [row for row in c_vendor.state("transcripts") if (row["registered_at"] or "").startswith("2026-09")]
+    assert rows and {f"{row['user_id']}:{row['object_id']}:{row['registration_number']}" for row in rows} <= found

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
@@ -21,6 +22,7 @@ from csod_pipelines.systems.administrate.listing import Listing
 from csod_pipelines.systems.administrate.nodes import LISTS, Nodes
 from csod_pipelines.systems.base import ChangePage, Hint, Page
 from csod_pipelines.systems.errors import Malformed, Unavailable, Unsupported
+from csod_pipelines.systems.reading import Tolerant
 
 #: The operation and the stamp of each kind that has one; the stamp is not named alike everywhere.
 FEEDS: Mapping[Kind, tuple[str, str]] = {
@@ -77,6 +79,7 @@ class Feeds:
             return
         order = {} if kind in UNORDERED else {"order": {"field": "id", "direction": "asc"}}
         listing: Listing | None = None
+        tolerant = Tolerant(f"administrate {kind}")
         for page in self._client.pages(LISTS[kind], order):
             if listing is None:
                 listing = Listing(page)
@@ -85,9 +88,9 @@ class Feeds:
                 before = len(listing.nodes)
                 listing.add(page)
                 fresh = listing.nodes[before:]
-            records = tuple(self._nodes.record(kind, node) for node in fresh)
+            records = tolerant.records(fresh, partial(self._nodes.record, kind))
             listing.forget()
-            yield Page(records=records, complete=listing.complete)
+            yield Page(records=tuple(records), complete=listing.complete and not tolerant.skipped)
 
     def _categories(self) -> Page:
         """Paths need the whole tree, which is small."""

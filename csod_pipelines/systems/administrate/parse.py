@@ -38,6 +38,8 @@ ENROLLMENT_STATES: Mapping[str, EnrollmentState] = {
     "cancelled": EnrollmentState.CANCELLED,
     "expired": EnrollmentState.CANCELLED,
 }
+#: "Active" on the screens is `published` on the wire; older clients met `active` there too.
+OFFERING_STATES: Mapping[str, OfferingState] = {**{state.value: state for state in OfferingState}, "active": OfferingState.PUBLISHED}
 MARKS: Mapping[str, bool] = {"present": True, "absent": False}
 
 
@@ -138,7 +140,7 @@ def event(node: Node, *, sessions: Iterable[Node]) -> Record:
         course_id=(node.get("courseTemplate") or {}).get("id"),
         code=node.get("code") or None,
         title=node.get("title") or "",
-        state=OfferingState(node.get("lifecycleState") or OfferingState.DRAFT),
+        state=OFFERING_STATES[node.get("lifecycleState") or "draft"],
         min_places=node.get("minPlaces"),
         max_places=node.get("maxPlaces"),
         location_id=place,

@@ -24,6 +24,7 @@ from csod_pipelines.systems.cornerstone.people import People
 from csod_pipelines.systems.cornerstone.platform import Platform
 from csod_pipelines.systems.cornerstone.refs import Refs
 from csod_pipelines.systems.cornerstone.rosters import Rosters
+from csod_pipelines.systems.cornerstone.scans import Scans
 from csod_pipelines.systems.cornerstone.transcripts import Transcripts
 from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
 from csod_pipelines.systems.tokens import TokenCache
@@ -50,7 +51,8 @@ class CornerstoneSystem:
         self._people = People(self.platform, self.exporter, refs, options=options, contract=contract)
         self._catalogue = Catalogue(legacy, self.exporter, refs, audiences, options=options, contract=contract)
         self._rosters = Rosters(self.portal, legacy=legacy, transcripts=Transcripts(self.portal), assignments=self._assignments, refs=refs)
-        self._feeds = Feeds(self.portal, platform=self.platform, exporter=self.exporter, people=self._people, catalogue=self._catalogue)
+        self._feeds = Feeds(self.portal, self.exporter)
+        self._scans = Scans(self.portal, platform=self.platform, exporter=self.exporter, people=self._people, catalogue=self._catalogue)
 
     def now(self) -> datetime:
         return self.transport.clock.now()
@@ -146,13 +148,13 @@ class CornerstoneSystem:
     # ---- feeds
 
     def scan(self, kind: Kind) -> Iterator[Page]:
-        return self._feeds.scan(kind)
+        return self._scans.scan(kind)
 
     def changes(self, kind: Kind, cursor: str | None) -> ChangePage:
         return self._feeds.changes(kind, cursor)
 
     def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
-        return self._feeds.enrollments_between(start, end)
+        return self._scans.enrollments_between(start, end)
 
     # ---- rosters
 

@@ -1,4 +1,4 @@
-"""Scans of whole kinds, and what changed: delta links of the data exporter, or windows over the same rows.
+"""What changed: delta links of the data exporter, or windows over the same rows.
 
 The cursor is a JSON text with one position a feed: ``delta`` (a link), ``next`` (in the middle of a full read, with
 ``tell``: whether its rows are told as hints), or ``since`` (a stamp, where the portal tracks no changes).
@@ -13,16 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
-from csod_pipelines.model.readings import Present
-from csod_pipelines.model.records import Provider, Record, Subject
-from csod_pipelines.systems.base import ChangePage, Hint, Page
+from csod_pipelines.systems.base import ChangePage, Hint
 from csod_pipelines.systems.cornerstone import parse
 from csod_pipelines.systems.cornerstone.calls import Portal
-from csod_pipelines.systems.cornerstone.catalogue import Catalogue
 from csod_pipelines.systems.cornerstone.exporter import Batch, DeltaLost, Exporter, removed
 from csod_pipelines.systems.cornerstone.options import LOCATION
-from csod_pipelines.systems.cornerstone.people import People
-from csod_pipelines.systems.cornerstone.platform import Platform
 from csod_pipelines.systems.errors import Malformed, Refused, Unsupported
 
 #: The objects that tell of each kind, and the views with the same columns where the exporter is off.
@@ -43,117 +38,12 @@ STAMP = "_last_touched_dt_utc"
 UNSTAMPED = frozenset({"export.user_ou_core"})
 #: Reporting lags up to 15 minutes behind (csod.dev, request resiliency); a window reaches further back than that.
 OVERLAP = timedelta(minutes=20)
-DETAILS_PER_PAGE = 50
 
 
 class Feeds:
-    def __init__(self, portal: Portal, *, platform: Platform, exporter: Exporter, people: People, catalogue: Catalogue) -> None:
+    def __init__(self, portal: Portal, exporter: Exporter) -> None:
         self._portal = portal
-        self._platform = platform
         self._exporter = exporter
-        self._people = people
-        self._catalogue = catalogue
-        self._titles: dict[int, str] = {}
-
-    # ---- everything
-
-    def scan(self, kind: Kind) -> Iterator[Page]:
-        readers = {
-            Kind.PERSON: self._users,
-            Kind.ORG_UNIT: self._org_units,
-            Kind.LOCATION: self._locations,
-            Kind.SUBJECT: self._subjects,
-            Kind.PROVIDER: self._providers,
-            Kind.COURSE: lambda: self._trainings(Kind.COURSE, "Event"),
-            Kind.OFFERING: lambda: self._trainings(Kind.OFFERING, "Session"),
-            Kind.ENROLLMENT: self._transcripts,
-        }
-        if kind not in readers:
-            raise Unsupported(f"cornerstone has no list of {kind}")
-        return _pages(readers[kind]())
-
-    def _users(self) -> Iterator[Sequence[Record]]:
-        if not self._exports():
-            for page in self._platform.employees():
-                readings = (self._people.read_person(str(row["id"])) for row in page)
-                yield [reading.record for reading in readings if isinstance(reading, Present)]
-            return
-        mine = self._portal.options.person_ou_type
-        homes = {
-            row["user_id"]: str(row["ou_id"])
-            for page in self._exporter.pages("export.user_ou_core")
-            for row in page
-            if row.get("ou_type_id") == mine
-        }
-        for page in self._exporter.pages("export.users_core"):
-            yield [parse.exported_user(row, org_unit_id=homes.get(row["user_id"])) for row in page if not removed(row)]
-
-    def _org_units(self) -> Iterator[Sequence[Record]]:
-        options = self._portal.options
-        if self._exports():
-            for page in self._exporter.pages("export.ou_core"):
-                rows = (row for row in page if not removed(row) and row.get("type_id") in options.org_unit_types)
-                yield [parse.exported_ou(row, options=options) for row in rows]
-            return
-        for type_id in options.org_unit_types:
-            for page in self._platform.ous(typeId=type_id):
-                yield [parse.org_unit(row, options=options) for row in page]
-
-    def _locations(self) -> Iterator[Sequence[Record]]:
-        """By the OU service, for only its rows show the time zone."""
-        for page in self._platform.ous(typeId=LOCATION):
-            yield [parse.location(row) for row in page]
-
-    def _subjects(self) -> Iterator[Sequence[Record]]:
-        self._need("reporting_subject_view", "subjects")
-        rows = [row for page in self._exporter.pages("views.vw_rpt_training_subject") for row in page]
-        yield [parse.record(Kind.SUBJECT, row["subject_id"], Subject(path=path)) for row, path in parse.subject_paths(rows)]
-
-    def _providers(self) -> Iterator[Sequence[Record]]:
-        self._need("reporting_provider_view", "providers")
-        for page in self._exporter.pages("views.vw_rpt_training_provider"):
-            values = ((row["provider_id"], Provider(name=row.get("name") or "", active=bool(row.get("active", True)))) for row in page)
-            yield [parse.record(Kind.PROVIDER, id, value) for id, value in values]
-
-    def _trainings(self, kind: Kind, word: str) -> Iterator[Sequence[Record]]:
-        """The export names them, their details are read one by one: what the actor may not see is left out."""
-        self._need("data_exporter", f"all {word} learning objects")
-        for page in self._exporter.pages("export.training_core", filter=f"lo_type eq '{word}'"):
-            ids = [parse.guid(row["object_id"]) for row in page if not removed(row)]
-            for start in range(0, len(ids), DETAILS_PER_PAGE):
-                readings = (self._catalogue.read(kind, id) for id in ids[start : start + DETAILS_PER_PAGE])
-                yield [reading.record for reading in readings if isinstance(reading, Present)]
-
-    def _transcripts(self) -> Iterator[Sequence[Record]]:
-        name = "export.transcript_core" if self._exports() else "views.vw_rpt_transcript"
-        titles = self.status_titles()
-        for page in self._exporter.pages(name):
-            yield [parse.transcript_row(row, titles=titles) for row in page if not removed(row)]
-
-    def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
-        """By registration date. It is not known to be indexed, so the filter is ours: the export is read whole."""
-
-        def within(record: Record) -> bool:
-            registered = record.facts.get("registered_at")
-            return registered is not None and start <= registered < end
-
-        return _pages([row for row in batch if within(row)] for batch in self._transcripts())
-
-    def status_titles(self) -> Mapping[int, str]:
-        """Numeric ids of statuses differ per portal, so they are always looked up."""
-        if not self._titles:
-            pages = self._exporter.pages("views.vw_rpt_transcript_status")
-            self._titles = {row["status_id"]: row["title"] for page in pages for row in page}
-        return self._titles
-
-    def _exports(self) -> bool:
-        return self._portal.contract.switch("data_exporter")
-
-    def _need(self, switch: str, what: str) -> None:
-        if not self._portal.contract.switch(switch):
-            raise Unsupported(f"cornerstone: {what} cannot be listed on this portal (register: {switch})")
-
-    # ---- what changed
 
     def changes(self, kind: Kind, cursor: str | None) -> ChangePage:
         names = (FEEDS if self._exports() else VIEWS).get(kind)
@@ -209,6 +99,9 @@ class Feeds:
             return {"since": position["since"], "until": until, "next": batch.next_link}, batch.rows
         return {"since": until}, batch.rows
 
+    def _exports(self) -> bool:
+        return self._portal.contract.switch("data_exporter")
+
     def _hints(self, kind: Kind, name: str, rows: Iterable[parse.Row]) -> Iterator[Hint]:
         options = self._portal.options
         for row in rows:
@@ -222,19 +115,6 @@ class Feeds:
                 yield _hint(kind, id, deleted=gone, offering_id=object_id)
             elif gone or (row.get("type_id") == LOCATION if kind is Kind.LOCATION else row.get("type_id") in options.org_unit_types):
                 yield _hint(kind, row["ou_id"], deleted=gone)
-
-
-def _pages(batches: Iterable[Sequence[Record]]) -> Iterator[Page]:
-    """Rows may come again across pages and are told once. The last page says that every row was seen."""
-    seen: set[str] = set()
-    waiting: tuple[Record, ...] | None = None
-    for batch in batches:
-        if waiting is not None:
-            yield Page(records=waiting)
-        fresh = {record.id: record for record in batch if record.id not in seen}
-        seen.update(fresh)
-        waiting = tuple(fresh.values())
-    yield Page(records=waiting or (), complete=True)
 
 
 def _hint(kind: Kind, id: object, *, deleted: bool, offering_id: str | None = None) -> Hint:

@@ -17,6 +17,7 @@ from csod_pipelines.model.records import (
     OrgUnit,
     Part,
     Person,
+    Provider,
     Record,
 )
 from csod_pipelines.systems.cornerstone import statuses
@@ -112,6 +113,11 @@ def location(row: Row) -> Record:
     label, ref = row.get("timeZone"), (row.get("externalId") or "").strip() or None
     value = Location(name=(row.get("name") or "").strip(), code=ref, time_zone=iana_name(label), active=bool(row.get("active", True)))
     return record(Kind.LOCATION, row["id"], value, ref=ref, type_id=row.get("typeId"), time_zone=label)
+
+
+@understands("cornerstone provider")
+def provider(row: Row) -> Record:
+    return record(Kind.PROVIDER, row["provider_id"], Provider(name=row.get("name") or "", active=bool(row.get("active", True))))
 
 
 @understands("cornerstone event")
