@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: sun_path holds 107 bytes; ``/.s.PGSQL.5432.lock`` needs 19 of them, and clients shorten nothing.
 MAX_SOCKET_DIR_BYTES = 80
+#: The server takes a list of folders, through a shell: no spaces, commas or quotes.
+PLAIN_PATH = re.compile(r"[\w./+-]+")
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 60
 MAX_CONNECTIONS = 200
@@ -215,9 +218,9 @@ class EmbeddedServer:
         return Path(remembered.read_text(encoding="utf-8")) if remembered.exists() else self._root / "socket"
 
     def _make_socket_dir(self) -> Path:
-        """Under home where the path is short enough, else a private temporary folder that home remembers."""
+        """Under home where the path is short and plain, else a private temporary folder that home remembers."""
         wanted = self._socket_dir()
-        if len(os.fsencode(wanted)) <= MAX_SOCKET_DIR_BYTES and _own_private_folder(wanted):
+        if len(os.fsencode(wanted)) <= MAX_SOCKET_DIR_BYTES and PLAIN_PATH.fullmatch(str(wanted)) and _own_private_folder(wanted):
             return wanted
         folder = Path(tempfile.mkdtemp(prefix="csod-", dir="/tmp"))
         write_private(self._root / "socket_dir", str(folder))

@@ -22,12 +22,14 @@ from csod_pipelines.store.embedded_tools import write_private
 DATABASE = "csod_pipelines"
 ROLES = ("owner", "engine", "gateway", "auditor", "dagster")
 MIGRATIONS = Path(__file__).parent / "migrations"
+#: As libpq counts; the oldest that its makers still mend.
+MIN_SERVER_VERSION = 14_00_00
 #: Two processes that start at once on a new server: one creates, the other waits and finds it done.
 PROVISION_LOCK = 7_216_443_001
 
 
 class ProvisioningRefused(RuntimeError):
-    """The role may not create roles or databases; the message holds the statements to run by hand."""
+    """The server or the role cannot do it; the message says what to run by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,9 @@ def provision(admin_url: str, *, secrets: Path | None, database: str = DATABASE)
     passwords = _remembered_passwords(secrets, database)
     admin = make_url(admin_url)
     with _admin_connection(admin) as conn:
+        if conn.info.server_version < MIN_SERVER_VERSION:
+            found = conn.info.parameter_status("server_version")
+            raise ProvisioningRefused(f"The server is PostgreSQL {found}; csod_pipelines needs {MIN_SERVER_VERSION // 10_000} or newer.")
         conn.execute("SELECT pg_advisory_lock(%s)", [PROVISION_LOCK])
         try:
             for role in ROLES:

@@ -135,8 +135,9 @@ def test_an_interrupted_creation_is_begun_anew(home: Path) -> None:
         assert answers(server)
 
 
-def test_a_home_with_a_long_path_gets_a_short_socket(home: Path) -> None:
-    deep = home / ("d" * 90)
+@pytest.mark.parametrize("name", ["d" * 90, "a b, c's"])
+def test_a_home_with_a_long_or_odd_path_gets_a_plain_socket(home: Path, name: str) -> None:
+    deep = home / name
     with EmbeddedServer(deep, fsync=False) as server:
         folder = str(make_url(server.admin_url).query["host"])
         assert len(folder) <= 80

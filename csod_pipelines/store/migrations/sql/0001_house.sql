@@ -97,5 +97,8 @@ BEGIN
             dropped := dropped || child.name::text;
         END IF;
     END LOOP;
+    -- what came outside every month
+    DELETE FROM inbox_event_rest WHERE received_at < app_now() - make_interval(days => p_inbox_days);
+    DELETE FROM exchange_body_rest WHERE at < app_now() - make_interval(days => p_body_days);
     RETURN dropped;
 END $$;
