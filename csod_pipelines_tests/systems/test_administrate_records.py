@@ -123,6 +123,31 @@ def test_external_ids_are_stored_in_bulk_and_looked_up(a_system: AdministrateSys
     assert a_system.find_by_external_id(Kind.ORG_UNIT, "csod:portal:ou", "7") is None
 
 
+def test_contacts_are_created_and_the_last_ones_remembered_in_one_request(a_system: AdministrateSystem, a_vendor: Vendor) -> None:
+    home = account(a_system, "Home")
+    first = a_system.create_many([person(number, home) for number in range(50)])
+    keys = [RecordKey(Kind.PERSON, A, answer.id) for answer in first if isinstance(answer, Written)]
+    rows = [(key, {"csod:portal:user": str(number)}) for number, key in enumerate(keys)]
+    before = a_vendor.last_request()
+    created, stored = a_system.create_and_remember([person(number, home) for number in range(50, 100)], rows)
+    assert len(a_vendor.requests(before)) == 1
+    assert all(isinstance(answer, Written) for answer in created) and set(stored) == {None}
+    found = a_system.find_by_external_id(Kind.PERSON, "csod:portal:user", "7")
+    assert found is not None and found.id == keys[7].id
+
+
+def test_a_bad_row_or_a_taken_id_costs_only_itself_in_the_joint_request(a_system: AdministrateSystem) -> None:
+    home = account(a_system, "Home")
+    one, two = (a_system.create(person(number, home)).id for number in (1, 2))
+    a_system.remember(RecordKey(Kind.PERSON, A, one), {"csod:portal:user": "1"})
+    rows = [(RecordKey(Kind.PERSON, A, two), {"csod:portal:user": "1"}), (RecordKey(Kind.PERSON, A, one), {"csod:portal:x": "2"})]
+    created, stored = a_system.create_and_remember([person(3, home), person(4, "T3JnYW5pc2F0aW9uOjk5OTk5"), person(5, None)], rows)
+    assert [type(answer) for answer in created] == [Written, Refusal, Refusal]
+    assert isinstance(stored[0], Refusal) and stored[1] is None
+    created, stored = a_system.create_and_remember([person(6, home), person(7, "T3JnYW5pc2F0aW9uOjk5OTk5")], rows)
+    assert [type(answer) for answer in created] == [Written, Refusal] and isinstance(stored[0], Refusal) and stored[1] is None
+
+
 def test_an_external_id_that_another_record_holds_refuses_that_record_only(a_system: AdministrateSystem) -> None:
     first, second, third = (RecordKey(Kind.ORG_UNIT, A, account(a_system, name)) for name in ("A", "B", "C"))
     a_system.remember(first, {"csod:portal:ou": "1"})

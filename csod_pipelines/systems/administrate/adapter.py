@@ -91,6 +91,12 @@ class AdministrateSystem:
     def remember_many(self, rows: Sequence[tuple[RecordKey, Mapping[str, str]]]) -> tuple[Refusal | None, ...]:
         return self._writes.remember_many(rows)
 
+    def create_and_remember(
+        self, drafts: Sequence[Draft], rows: Sequence[tuple[RecordKey, Mapping[str, str]]]
+    ) -> tuple[tuple[Written | Refusal, ...], tuple[Refusal | None, ...]]:
+        """``create_many`` of this batch and ``remember_many`` of the one before, in one request where they fit."""
+        return self._writes.create_and_remember(drafts, rows)
+
     def scan(self, kind: Kind) -> Iterator[Page]:
         return self._feeds.scan(kind)
 

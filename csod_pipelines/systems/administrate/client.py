@@ -45,10 +45,10 @@ class Client:
         self._url = with_path(options.api_url, contract.path("graphql"))
         self._bucket = contract.bucket("graphql")
 
-    def run(self, name: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, name: str, variables: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> dict[str, Any]:
         """The `data` of a named operation. Any top-level error is raised."""
         document = self.operations.document(name)
-        data, errors, answer = self._post(document, variables or {})
+        data, errors, answer = self._post(document, variables or {}, timeout=timeout)
         if errors:
             raise _top_level(document, errors, data=data, answer=answer)
         return data or {}
@@ -72,6 +72,23 @@ class Client:
             return self.run_batch(name, rows[:half]) + self.run_batch(name, rows[half:])
         given = (data or {}).get(self.operations.namespace(name)) or {}
         return [_row(given.get(f"r{number}"), f"r{number}", errors) for number in range(len(rows))]
+
+    def run_both(
+        self, name: str, variables: Mapping[str, Any], batch: str, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[str, Any], list[Mapping[str, Any] | Refusal]]:
+        """A mutation and a batch in one request: the mutation's `data`, and one answer a row of the batch.
+
+        Refused means that neither was executed.
+        """
+        document, more = self.operations.batch(batch, rows)
+        document = self.operations.joined(self.operations.document(name), document)
+        data, errors, answer = self._post(document, {**variables, **more}, timeout=self.options.batch_timeout_seconds)
+        namespace = self.operations.namespace(batch)
+        elsewhere = [error for error in errors if not error.get("path") or error["path"][0] != namespace]
+        if data is None or elsewhere:
+            raise _top_level(document, errors, data=data, answer=answer)
+        given = data.get(namespace) or {}
+        return data, [_row(given.get(f"r{number}"), f"r{number}", errors) for number in range(len(rows))]
 
     def pages(self, name: str, variables: Mapping[str, Any]) -> Iterator[Connection]:
         after: str | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from csod_pipelines.model.keys import Kind
-from csod_pipelines.model.readings import Gone, Present, Reading
+from csod_pipelines.model.readings import Gone, Present, Reading, Unknown
 from csod_pipelines.model.records import Course, Location, Offering, OrgUnit, Person, Provider, Record, Subject, Value
 from csod_pipelines.systems.administrate.client import Client
 from csod_pipelines.systems.administrate.custom_fields import Providers
@@ -25,6 +25,8 @@ class Lookups:
             return next((Present(row) for row in self._providers.all() if row.id == id), Gone("the vendor field has no such option"))
         name = type_of(kind)
         node = self._client.run(f"Read{name}", {"id": id}).get("node")
+        if node is None and not self._client.contract.rule("node_null_means_gone"):
+            return Unknown(f"administrate: node {id} answers null, which is not known to prove anything")
         if node is None:
             return Gone(f"administrate: node {id} answers null, and drafts, cancelled and archived records are answered")
         if node.get("__typename") != name:

@@ -17,6 +17,7 @@ _NEEDS = re.compile(r"#\s*needs (\w+)\s*$")
 _COMMENT = re.compile(r"#.*$", re.MULTILINE)
 _SPREAD = re.compile(r"\.\.\.(\w+)")
 _ROW = re.compile(r"mutation (\w+)\((.*?)\) \{ (\w+) \{ row: (.*) \} \}$")
+_WHOLE = re.compile(r"mutation \w+\((.*?)\) \{ (.*) \}$")
 _VARIABLE = re.compile(r"\$(\w+)")
 
 
@@ -56,6 +57,20 @@ class Operations:
             variables.update({f"{key}_{number}": value for key, value in row.items()})
         text = f"mutation {name}({', '.join(declarations)}) {{ {namespace} {{ {' '.join(fields)} }} }}"
         return Document(name=name, text=self._with_fragments(text), writes=True), variables
+
+    def joined(self, first: Document, second: Document) -> Document:
+        """Two mutations in one request. Top-level fields of a mutation run one after the other, in this order."""
+        heads, bodies, fragments = [], [], {}
+        for document in (first, second):
+            head, *rest = document.text.split("\n")
+            found = _WHOLE.match(head)
+            if found is None:
+                raise UnregisteredName(f"{document.name} cannot be joined with another mutation")
+            heads.append(found.group(1))
+            bodies.append(found.group(2))
+            fragments |= dict.fromkeys(rest)
+        text = f"mutation {first.name}And{second.name}({', '.join(heads)}) {{ {' '.join(bodies)} }}"
+        return Document(name=f"{first.name}And{second.name}", text="\n".join([text, *fragments]), writes=True)
 
     def namespace(self, name: str) -> str:
         found = _ROW.match(self._block(name))

@@ -56,6 +56,9 @@ HOOK_TYPES: tuple[HookType, ...] = (
     _type("learner_updated", required=False),
     _type("session_created", required=False),
     _type("session_updated", required=False),
+    _type("session_deleted", required=False),
+    _type("manual_event", required=False),
+    _type("manual_course_template", required=False),
 )
 
 
@@ -87,7 +90,7 @@ class Hook:
 
 
 def hook_name(slug: str, *, instance: str = "") -> str:
-    return f"csod-pipelines {instance} {slug}" if instance else f"csod-pipelines {slug}"
+    return f"{instance} csod_pipelines {slug}" if instance else f"csod_pipelines {slug}"
 
 
 def hook_url(base_url: str, slug: str, credentials: Credentials | None) -> str:
