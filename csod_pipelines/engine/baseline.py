@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from csod_pipelines.engine.context import Context, id_on, key_on, words
+from csod_pipelines.engine.context import Context, Later, id_on, key_on, words
 from csod_pipelines.engine.create import draft_for
-from csod_pipelines.engine.operations import Intent, Operation, operations
+from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.operations import Intent, Operation, close_leftovers, operations
 from csod_pipelines.engine.refs import peers_of
 from csod_pipelines.engine.scope import why_not
 from csod_pipelines.engine.totals import Totals
@@ -30,6 +31,9 @@ from csod_pipelines.systems.errors import Refused
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 BATCH_RECORDS = 50
+MAX_PAUSES = 30
+PAUSE_SECONDS = 5.0
+PAUSE_STEP_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -50,11 +54,39 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     known = _known(ctx, kind)
     for wave in _waves(ctx, kind):
         for batch in _batches(wave):
-            _import_batch(ctx, kind, batch, known)
+            known = _patiently(ctx, kind, batch, known)
             if progress is not None:
                 progress(ctx.totals)
     ctx.totals.stopped_reason = "imported" if not ctx.dry else "planned"
     return ctx.totals
+
+
+def _patiently(ctx: Context, kind: Kind, batch: Sequence[Record], known: Known) -> Known:
+    """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
+    what did arrive is found and not created again."""
+    for _ in range(MAX_PAUSES):
+        try:
+            _import_batch(ctx, kind, batch, known)
+        except Later as later:
+            ctx.totals.done[f"paused: {later.reason}"] += 1
+            _pause(ctx, later)
+            if later.reason == "answer_lost":
+                known = _known(ctx, kind)
+        else:
+            return known
+    raise FlowStopped(
+        f"the import of {kind} paused {MAX_PAUSES} times for one batch without getting on; start it again, it goes on where it was"
+    )
+
+
+def _pause(ctx: Context, later: Later) -> None:
+    seconds = later.seconds if later.seconds is not None else PAUSE_SECONDS
+    if later.until is not None:
+        seconds = max((later.until - ctx.clock.utcnow()).total_seconds(), 0.0)
+    while seconds > 0:
+        ctx.clock.sleep(min(seconds, PAUSE_STEP_SECONDS))
+        ctx.guard.ensure(0.0)
+        seconds -= PAUSE_STEP_SECONDS
 
 
 def _known(ctx: Context, kind: Kind) -> Known:
@@ -127,11 +159,19 @@ def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Know
         _count(ctx, todo, known)
         return
     rows = _claim(ctx, [record for record in todo if _placed(ctx, record, refs)], refs, known)
+    _settle_leftovers(ctx, rows, retried={id for id, link in linked.items() if link.state == "claimed"})
     create = [row for row in rows if row.existing is None and row.link.state == "claimed"]
     _link_existing(ctx, [row for row in rows if row.existing is not None and row.link.state == "claimed"])
     if create:
         _create(ctx, kind, create)
     _finish(ctx, kind, [row.source for row in rows])
+
+
+def _settle_leftovers(ctx: Context, rows: Sequence[Row], *, retried: set[str]) -> None:
+    """A record that an earlier attempt claimed may have an operation of unknown fate: the fresh list told what became of it."""
+    for row in rows:
+        if row.source.id in retried:
+            close_leftovers(ctx, [str(row.source.key)], applied=row.existing is not None)
 
 
 def _count(ctx: Context, todo: Sequence[Record], known: Known) -> None:

@@ -11,6 +11,7 @@ from csod_pipelines.engine import tell
 from csod_pipelines.engine.baseline import import_kind
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
+from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.history import backfill
 from csod_pipelines.engine.modes import Modes
@@ -24,6 +25,7 @@ from csod_pipelines.store import checkpoints, leases, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.systems.base import Clock, Seams, System
+from csod_pipelines.systems.errors import VendorError
 
 #: For whom the next call to a vendor is: batches leave a reserve of every limit for what people wait for.
 lane: ContextVar[Literal["live", "batch"]] = ContextVar("lane", default="live")
@@ -128,6 +130,8 @@ class Engine:
         token = lane.set("batch")
         try:
             totals = body(ctx)
+        except VendorError as err:
+            raise FlowStopped(f"{err} Start it again: it goes on where it was, and writes nothing twice.") from err
         finally:
             lane.reset(token)
             if not ctx.dry:
