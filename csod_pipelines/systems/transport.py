@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
 
 from csod_pipelines import __version__
@@ -76,13 +76,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What a transport is given from outside."""
+    """What a transport is given from outside. ``adapter`` stands in for the network, where a vendor runs in our own process."""
 
     budget: Budget
     recorder: Recorder
     guard: Guard
     clock: Clock
     seams: Seams
+    adapter: BaseAdapter | None = None
 
 
 class _NoNetrc(AuthBase):
@@ -267,7 +268,7 @@ class Transport:
         session = getattr(self._local, "session", None)
         if session is None or self._local.pid != os.getpid():
             session = requests.Session()
-            adapter = HTTPAdapter(pool_connections=2, pool_maxsize=4, max_retries=0)
+            adapter = self.house.adapter or HTTPAdapter(pool_connections=2, pool_maxsize=4, max_retries=0)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             self._local.session, self._local.pid = session, os.getpid()

@@ -46,6 +46,14 @@ def test_every_batch_is_valid_against_the_schema(schema: GraphQLSchema, name: st
     assert len(variables) == 3 * len(row)
 
 
+def test_two_mutations_joined_are_one_valid_document(schema: GraphQLSchema) -> None:
+    operations = Operations(load(A))
+    stores, _ = operations.batch("StoreExternalIds", [{"node": "", "name": "", "value": ""}] * 2)
+    joined = operations.joined(operations.document("CreateContacts"), stores)
+    assert validate(schema, parse(joined.text)) == []
+    assert joined.text.index("createBatch") < joined.text.index("store(") and joined.writes
+
+
 def without(switch: str) -> GraphQLSchema:
     """The schema of an instance that lacks one guess: members, types and extensions that carry its mark are gone."""
     text = SCHEMA.read_text(encoding="utf-8")

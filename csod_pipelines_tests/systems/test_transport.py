@@ -8,9 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.model.readings import Present
@@ -311,6 +315,30 @@ def test_a_body_that_drips_is_cut_off_in_time(raw_server: Any, monkeypatch: pyte
     with pytest.raises(Unavailable, match="did not end in time"):
         system.transport.send(replace(call, attempts=1))
     assert datetime.now(UTC) - started < timedelta(seconds=3)
+
+
+class InProcess(BaseAdapter):
+    """Answers without a network, as a vendor inside this process would."""
+
+    def send(
+        self, request: Any, stream: bool = False, timeout: Any = None, verify: Any = True, cert: Any = None, proxies: Any = None
+    ) -> requests.Response:
+        body = b'{"access_token": "t", "expires_in": 60}' if "token" in request.url else b'{"data": {"hello": "hi"}}'
+        response = requests.Response()
+        response.status_code, response.request, response.url = 200, request, request.url
+        response.headers["Date"] = "Sun, 22 Nov 2026 02:00:00 GMT"
+        response.raw = HTTPResponse(BytesIO(body), preload_content=False)
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_vendor_in_this_process_can_stand_in_for_the_network() -> None:
+    options = AdministrateOptions(auth_url="http://a.test", api_url="http://a.test", client_id="i", client_secret="s")
+    system = administrate.open(options, adapter=InProcess())
+    system.ping()
+    assert system.now().date() == datetime(2026, 11, 22, tzinfo=UTC).date()
 
 
 def test_an_answer_that_is_html_is_malformed(raw_server: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from requests.adapters import BaseAdapter
+
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.systems.administrate.adapter import AdministrateSystem
 from csod_pipelines.systems.administrate.options import AdministrateOptions
@@ -22,13 +24,17 @@ def open(
     clock: Clock | None = None,
     seams: Seams | None = None,
     contract: Contract | None = None,
+    adapter: BaseAdapter | None = None,
 ) -> AdministrateSystem:
-    """Administrate as a System. What is not injected does nothing."""
+    """Administrate as a System. What is not injected does nothing.
+
+    ``adapter`` stands in for the network, where the vendor runs in this process."""
     house = House(
         budget=budget or NoBudget(),
         recorder=recorder or NoRecorder(),
         guard=guard or NoGuard(),
         clock=clock or SystemClock(),
         seams=seams or NoSeams(),
+        adapter=adapter,
     )
     return AdministrateSystem(settings, house=house, contract=contract or load(SystemName.ADMINISTRATE))
