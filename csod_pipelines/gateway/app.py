@@ -115,7 +115,7 @@ class Gateway:
             status = await run_in_threadpool(self._wiring.status)
         except Rejected as rejected:
             return _turned_away(rejected)
-        return JSONResponse({"ready": True, **status})
+        return JSONResponse({"status": "ok", **status})
 
     async def _metrics(self, request: Request) -> Response:
         self.metrics.waiting.set(self._writer.waiting)

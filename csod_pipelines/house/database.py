@@ -47,6 +47,7 @@ class HouseDatabase:
         marker = self._home.path / WORLD
         data = self._home.path / "postgres"
         if sandboxes and marker.exists() and data.exists():
+            self._stop_left_behind()
             previous = self._home.path / "postgres.previous"
             shutil.rmtree(previous, ignore_errors=True)
             data.rename(previous)
@@ -55,3 +56,10 @@ class HouseDatabase:
             marker.touch()
         elif marker.exists():
             marker.unlink()
+
+    def _stop_left_behind(self) -> None:
+        """A server that outlived its house writes on in a folder that is renamed under it."""
+        server = EmbeddedServer(self._home.path)
+        if server.running():
+            server.start()  # takes the ownership that its dead house had
+            server.stop()
