@@ -27,6 +27,11 @@ from csod_pipelines.systems.errors import RateLimited
 #: A vendor call must fit into a lease of 30 s with a margin; batches of an import hold no unit, and may take longer.
 CALL_SECONDS = 20.0
 BATCH_CALL_SECONDS = 25.0
+#: A limiter wait beyond this gives the lease of a real-time unit back; a batch waits out a minute window, and then some.
+SHORT_WAIT_SECONDS = 2.0
+BATCH_WAIT_SECONDS = 130.0
+#: Accounts and contacts print no stamp, so a feed repeats what changed within the overlap; a fast feed needs a short one.
+FEED_OVERLAP_SECONDS = 120
 SANDBOX_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 FINGERPRINT = "fingerprint"
 
@@ -83,7 +88,7 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
     recorder = LedgerRecorder(database, clock)
     registers = {name: contract.load(name, override=settings.contract) for name in SystemName}
     specs = {limit: spec for register in registers.values() for limit, spec in bucket_specs(settings, register).items()}
-    budget = TranslatedBudget(SharedBudget(database, clock, specs, lane=lane.get))
+    budget = PatientBudget(SharedBudget(database, clock, specs, lane=lane.get), clock=clock, guard=guard)
     options = {SystemName.ADMINISTRATE: administrate_options(settings), SystemName.CORNERSTONE: cornerstone_options(settings)}
     return {
         SystemName.ADMINISTRATE: administrate.open(
@@ -107,19 +112,30 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
     }
 
 
-class TranslatedBudget:
-    """The store's budget in the systems' words."""
+class PatientBudget:
+    """The store's budget in the systems' words. A short wait is slept; a longer one raises RateLimited, so that a real-time
+    unit gives its lease back. A batch waits on, keeping its leases alive: a limit is a pause, never a failure."""
 
-    def __init__(self, shared: SharedBudget) -> None:
+    def __init__(self, shared: SharedBudget, *, clock: Clock, guard: LeaseGuard) -> None:
         self._shared = shared
+        self._clock = clock
+        self._guard = guard
 
     def take(self, bucket: str, amount: int = 1) -> None:
-        try:
-            self._shared.take(bucket, amount)
-        except NotYet as err:
-            raise RateLimited(
-                f"the limit of {err.bucket} is used up; calls go on at {err.until:%H:%M:%S} UTC", bucket=err.bucket, until=err.until
-            ) from err
+        waited = 0.0
+        while True:
+            try:
+                return self._shared.take(bucket, amount)
+            except NotYet as err:
+                seconds = max((err.until - self._clock.utcnow()).total_seconds(), 0.01)
+                if seconds > (BATCH_WAIT_SECONDS if lane.get() == "batch" else SHORT_WAIT_SECONDS) - waited:
+                    raise RateLimited(
+                        f"the limit of {err.bucket} is used up; calls go on at {err.until:%H:%M:%S} UTC", bucket=err.bucket, until=err.until
+                    ) from err
+            step = min(seconds, SHORT_WAIT_SECONDS)
+            self._clock.sleep(step)
+            self._guard.ensure(0.0)
+            waited += step
 
     def blocked(self, bucket: str, *, until: datetime, vendor_now: datetime) -> None:
         self._shared.blocked(bucket, until=until, vendor_now=vendor_now)
@@ -155,6 +171,15 @@ def portal_name(settings: Settings) -> str:
     return "sandbox" if host in SANDBOX_HOSTS else host.split(".", 1)[0]
 
 
+def administrate_ui(settings: Settings) -> str | None:
+    """Where people open records: the sandbox's own pages, or the instance that the API address names; None when it names none."""
+    parts = urlsplit(settings.administrate.api_url)
+    if is_sandbox(settings):
+        return f"{parts.scheme}://{parts.netloc}"
+    host = parts.hostname or ""
+    return f"https://{host}" if host.endswith(".administrateapp.com") and not host.startswith("api.") else None
+
+
 def engine_options(settings: Settings) -> EngineOptions:
     config = settings.config
     return EngineOptions(
@@ -176,6 +201,8 @@ def administrate_options(settings: Settings) -> AdministrateOptions:
         api_url=access.api_url,
         client_id=access.client_id,
         client_secret=access.client_secret,
+        ui_url=administrate_ui(settings),
+        feed_overlap_seconds=min(FEED_OVERLAP_SECONDS, int(24 * settings.feed_seconds)),
         region=config.administrate.region,
         vendor_field=config.administrate.vendor_field,
         batch_size=config.limits.administrate_batch,
@@ -193,6 +220,8 @@ def cornerstone_options(settings: Settings) -> CornerstoneOptions:
         actor=access.actor,
         portal=portal_name(settings),
         provider=config.catalogue.provider,
+        audience_ous=config.catalogue.audience,
+        languages=config.catalogue.languages,
         org_unit_types=config.scope.ou_types,
         person_ou_type=config.scope.contact_account_from,
         virtual_location=config.catalogue.virtual_location,

@@ -25,6 +25,7 @@ from csod_pipelines.systems.errors import Forbidden, Indeterminate, Permanent, R
 
 FORBIDDEN_PAUSE_SECONDS = 900.0
 UNAVAILABLE_PAUSE_SECONDS = 5.0
+PAUSED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,13 @@ def refuse_unless_live(ctx: Context, intent: Intent) -> None:
             )
         )
         raise WouldApply(End(disposition=Disposition.WOULD_APPLY, reason="planned"))
-    if ctx.mode(intent.flow) is Mode.LIVE:
+    mode = ctx.mode(intent.flow)
+    if ctx.modes.paused(intent.flow):
+        raise Later("flow_paused", seconds=PAUSED_SECONDS, count_attempt=False)
+    if mode is Mode.LIVE:
         return
+    if mode is Mode.OFF:
+        raise WouldApply(End(disposition=Disposition.IGNORED, reason="flow_off"))
     operation = Operation(id=ctx.ids(), intent=intent, context=ctx)
     with ctx.database.begin() as conn:
         _open(conn, ctx, operation, settle_seconds=None)
