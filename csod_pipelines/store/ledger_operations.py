@@ -49,10 +49,10 @@ class OpenOperation:
 _OPEN = text("""
     WITH opened AS (
         INSERT INTO operation (id, subject, kind, action, flow, system, run_id, cause, administrate_type, administrate_id,
-            administrate_url, cornerstone_type, cornerstone_id, cornerstone_url, intent_digest, marker, settle_after)
+            administrate_url, cornerstone_type, cornerstone_id, cornerstone_url, intent_digest, marker, settle_after, brake, brake_unit)
         VALUES (:id, :subject, :kind, :action, :flow, :system, :run_id, :cause, :administrate_type, :administrate_id,
             :administrate_url, :cornerstone_type, :cornerstone_id, :cornerstone_url, :intent_digest, :marker,
-            CAST(:settle_after AS timestamptz))
+            CAST(:settle_after AS timestamptz), :brake, :brake_unit)
     )
     INSERT INTO operation_intent (operation_id, salt, intent) VALUES (:id, :salt, :intent)""")
 
@@ -78,10 +78,13 @@ def open_operation(
     marker: str = "",
     settle_after: datetime | None = None,
     salt: bytes | None = None,
+    brake: str | None = None,
+    brake_unit: str | None = None,
 ) -> None:
     """Before the write, committed before it. ``system`` is the side that is written; ``intent`` are canonical bytes.
 
-    A salted digest of the intent stays for good; the intent itself can be erased (``forget_person``)."""
+    A salted digest of the intent stays for good; the intent itself can be erased (``forget_person``). ``brake`` names what a
+    brake counts this write under, ``brake_unit`` what it counts once."""
     salt = salt or os.urandom(SALT_BYTES)
     parameters = {
         "id": id,
@@ -101,6 +104,8 @@ def open_operation(
         "intent_digest": digest(salt + intent),
         "marker": marker,
         "settle_after": settle_after,
+        "brake": brake,
+        "brake_unit": brake_unit,
         "salt": salt,
         "intent": intent,
     }

@@ -19,13 +19,16 @@ CREATE TABLE operation (
     cornerstone_url     text,
     intent_digest       bytea NOT NULL,  -- of salt and intent: proves the intent while it is kept, reveals nothing after
     marker              text NOT NULL,
-    settle_after        timestamptz
+    settle_after        timestamptz,
+    brake               text,            -- deactivations, withdrawals or moves: what a brake counts
+    brake_unit          text             -- counted once: the record, or the offering whose cancellation withdraws many
 );
 CREATE INDEX operation_subject ON operation (subject, number);                -- what is open of a unit, before anything else is tried
 CREATE INDEX operation_administrate ON operation (administrate_id, number);   -- the story of one record, from either end
 CREATE INDEX operation_cornerstone ON operation (cornerstone_id, number);
 CREATE INDEX operation_run ON operation (run_id, number);                     -- the totals of one run
 CREATE INDEX operation_at ON operation (at);                                  -- the log by day, and what has aged
+CREATE INDEX operation_braked ON operation (brake, kind, at) WHERE brake IS NOT NULL;  -- what a brake counts in the last hour
 
 -- What was meant to be sent, with people's names in it; deletable, unlike its digest.
 CREATE TABLE operation_intent (
@@ -50,6 +53,7 @@ CREATE TABLE operation_outcome (
 CREATE INDEX operation_outcome_operation ON operation_outcome (operation_id, number);  -- the last word on an operation
 CREATE INDEX operation_outcome_administrate ON operation_outcome (administrate_id) WHERE administrate_id IS NOT NULL;
 CREATE INDEX operation_outcome_cornerstone ON operation_outcome (cornerstone_id) WHERE cornerstone_id IS NOT NULL;
+CREATE INDEX operation_outcome_open ON operation_outcome (operation_id) WHERE outcome IN ('failure', 'partial');  -- what stands to be mended
 
 -- One row an HTTP call, committed before it is sent; its id travels as X-Request-Id.
 CREATE TABLE exchange (
