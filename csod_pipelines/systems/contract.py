@@ -44,6 +44,7 @@ class Row:
     fallback: str | None = None
     probe: str | None = None
     bucket: str | None = None  # endpoints that share one limit name one bucket
+    switch: str | None = None  # what the sandbox calls this guess, where it goes with another row
     per_second: int | None = None
     per_minute: int | None = None
     per_day: int | None = None

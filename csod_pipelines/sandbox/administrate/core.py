@@ -105,6 +105,8 @@ class AdministrateCore:
 
     def _screen(self, path: str, *, now: datetime) -> Response:
         """Where links of the ledger lead: the record as the sandbox knows it, for a person to look at."""
+        if not self.settings.on("ui_link"):
+            return _failure(404, "not_found")
         kind, _, number = path.removeprefix("/ui/").partition("/")
         table = rows.KIND_OF_NAME.get(kind) or rows.KIND_OF_NAME.get(f"{kind}s")
         row = (

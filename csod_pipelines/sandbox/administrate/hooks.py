@@ -32,9 +32,11 @@ LOG_ROWS = 20_000
 RunQuery = Callable[[str, str, datetime], Mapping[str, Any]]
 
 
-def signature(key: str, *, timestamp: str, body: bytes) -> str:
-    """ASSUMPTION: the vendor publishes neither the hash nor the signed text; this is HMAC-SHA-256 over timestamp, a dot and the body."""
-    return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+def signature(key: str, *, timestamp: str, body: bytes, signed: str = "timestamp.body") -> str:
+    """ASSUMPTION: the vendor publishes neither the hash nor the signed text. HMAC-SHA-256 over the body, by default with the time
+    stamp and a dot before it (``webhook_signature``)."""
+    text = timestamp.encode() + b"." + body if signed == "timestamp.body" else body
+    return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()
 
 
 class Outbox:
@@ -140,7 +142,9 @@ class Outbox:
         delivery.headers = {
             "User-Agent": "Administrate-Webhooks/1.0",
             "Content-Type": "application/json",
-            "X-Administrate-signature": signature(self._settings.values["hmac_key"], timestamp=timestamp, body=body),
+            "X-Administrate-signature": signature(
+                self._settings.values["hmac_key"], timestamp=timestamp, body=body, signed=self._settings.text("webhook_signature")
+            ),
             "X-Administrate-signature-timestamp": timestamp,
         }
         return delivery

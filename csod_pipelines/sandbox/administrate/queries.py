@@ -104,9 +104,12 @@ def _session_date(attribute: str) -> Resolver:
 
 
 def _attendance(call: Call, row: Learner) -> list[dict[str, Any]]:
-    """Every session of the event; an unmarked one has no mark."""
+    """Every session of the event; an unmarked one has no mark, or no row at all (``attendance_unmarked``)."""
     sessions = call.world.sessions(call.world.table(Event)[row.event_id])
-    return [{"attendanceMark": (row.marks or {}).get(session.id), "session": session} for session in sessions]
+    marks = row.marks or {}
+    if call.settings.text("attendance_unmarked") == "no row":
+        sessions = [session for session in sessions if session.id in marks]
+    return [{"attendanceMark": marks.get(session.id), "session": session} for session in sessions]
 
 
 def _node(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:

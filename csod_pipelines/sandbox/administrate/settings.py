@@ -36,11 +36,15 @@ BEHAVIOURS: dict[str, bool] = {
     "event_uncancel": False,
     "retry_without_answer": False,  # a receiver that does not answer is retried like a 5xx
     "contacts_mail_case_sensitive": False,
+    "ui_link": True,  # a record's screen stands at /ui/{kind}/{legacy id}
 }
 CHOICES: dict[str, tuple[str, ...]] = {
     "learner_id_prefix": ("Learner", "learner"),
     "session_id_prefix": ("Session", "Course"),
     "duplicate_registration": ("refuse", "double"),
+    "clear_result": ("unsupported",),  # recordResult takes true or false, and no other call is known
+    "attendance_unmarked": ("null mark", "no row"),  # how a session without a mark reads
+    "webhook_signature": ("timestamp.body", "body"),  # the text under the HMAC-SHA-256
 }
 VALUES: dict[str, Any] = {
     "token_seconds": 3600,

@@ -15,7 +15,7 @@ from csod_pipelines.sandbox.cornerstone.rows import DIVISION, LOCATION, Session,
 _HOOKS = {
     statuses.REGISTERED: ("TrainingRegistered", "training_registered_hook"),
     statuses.WITHDRAWN: ("TrainingWithdrawn", "training_withdrawn_hook"),
-    statuses.COMPLETED: ("TrainingCompleted", None),
+    statuses.COMPLETED: ("TrainingCompleted", "training_completed_hook"),
 }
 
 
@@ -89,7 +89,7 @@ def set_status(portal: Portal, row: TranscriptRow, status: str, *, now: datetime
         _return_event_row(portal, row, now=now)
     if before != status and status in _HOOKS:
         case, switch = _HOOKS[status]
-        if switch is None or portal.settings[switch]:
+        if portal.settings[switch]:
             portal.hooks.emit("lms", case, hook_data(portal, row, actor_id=actor_id, now=now), actor_id=actor_id, now=now)
     if before in statuses.SEATED and status not in statuses.SEATED:
         _promote(portal, row.object_id, now=now)

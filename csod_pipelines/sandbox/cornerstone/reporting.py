@@ -23,6 +23,8 @@ def read(portal: Portal, call: Call) -> Answer:
     if feed is None or (name in _SWITCHED and not portal.settings[_SWITCHED[name]]):
         raise ApiError(404, f"View {name} not found")
     settings = portal.settings
+    if name.startswith(_STATUS.name):
+        feed = _status_feed(feed, *settings["status_ids"])
     service = Service(
         path=PATH, lag_seconds=settings["reporting_lag_seconds"], tracks=False, repeated_rows=settings["reporting_repeated_rows"]
     )
@@ -82,6 +84,15 @@ _USER_FIELDS |= {f"{name}_id": "int" for name in _USER_OUS} | {f"{name}_ref": "t
 
 # a client reads statuses under two names
 _STATUS = Feed(name="vw_rpt_transcript_status", fields={"status_id": "int", "title": "text"}, key=("status_id",), walk=_statuses)
+
+
+def _status_feed(feed: Feed, number: str, title: str) -> Feed:
+    """The view with the columns that ``status_ids`` names."""
+
+    def walk(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
+        return ((position, {number: row["status_id"], title: row["title"]}) for position, row in _statuses(portal, after))
+
+    return replace(feed, fields={number: "int", title: "text"}, key=(number,), walk=walk)
 
 
 def _view_of(name: str, view: str) -> Feed:

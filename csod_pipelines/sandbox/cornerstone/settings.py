@@ -44,10 +44,13 @@ DEFAULTS: dict[str, Any] = {
     "roster_locked_rows": "ignore",  # or "refuse"
     "register_past_session": True,
     "waitlist_promotes": False,
+    "training_completed_hook": True,
+    "employee_created_hook": True,
     "training_registered_hook": True,
     "training_withdrawn_hook": True,
     "reporting_subject_view": True,
     "reporting_provider_view": True,
+    "status_ids": ["status_id", "title"],  # columns of vw_rpt_transcript_status
     "data_exporter": True,
     "data_exporter_delta": True,
     "delta_link": "absolute",  # or "relative"
@@ -136,6 +139,10 @@ def _checked(name: str, value: Any) -> Any:
         raise ValueError("roster_times must be a key name or null")
     if name == "applications":
         return _checked_applications(value)
+    if name == "status_ids":
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(column, str) and column for column in value):
+            return value
+        raise ValueError("status_ids must name two columns: that of the number and that of the title")
     default = DEFAULTS[name]
     if default is None:
         if value is not None and not isinstance(value, str):

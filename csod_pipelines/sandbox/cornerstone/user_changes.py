@@ -183,7 +183,8 @@ def create_user(portal: Portal, check: UserCheck, *, now: datetime, actor_id: in
         "userName": row.user_name,
         "createEmployeeOus": {"changes": changes},
     }
-    portal.hooks.emit("hcm", "EmployeeCreated", data, actor_id=actor_id, now=now)
+    if portal.settings["employee_created_hook"]:
+        portal.hooks.emit("hcm", "EmployeeCreated", data, actor_id=actor_id, now=now)
     return row
 
 
