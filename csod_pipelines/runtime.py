@@ -60,9 +60,13 @@ class House:
 
 
 def open_house(settings: Settings, *, run_id: str = "", seams: Seams | None = None, clock: Clock | None = None) -> House:
-    """Open the database and build both systems and the engine. Calls no vendor. Raises WrongEnds."""
-    clock, seams = clock or SystemClock(), seams or NoSeams()
-    database = connect(settings.database_url, seams=seams)
+    """Open the database and build both systems and the engine. Calls no vendor. Raises WrongEnds.
+
+    A ``clock`` that is given is the database's clock too: leases and retries must live in the same time as the engine.
+    """
+    given, seams = clock, seams or NoSeams()
+    clock = given or SystemClock()
+    database = connect(settings.database_url, seams=seams, clock_now=given.utcnow if given is not None else None)
     try:
         check_fingerprint(database, settings)
         guard = LeaseGuard(database=database, clock=clock, owner=run_id or f"process:{uuid.uuid4()}")
