@@ -30,7 +30,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	if ! $(BIN)/python -c 'import pip' >/dev/null 2>&1; then echo "Creating $(VENV) with $$found"; "$$found" -m venv --clear $(VENV); fi; \
 	echo "Installing what requirements-dev.lock pins"; \
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; \
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	touch $(STAMP)
 
 .PHONY: install
