@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ _LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionPar
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } ... on PipelineNotFoundError { message } } }"""
 _TERMINATE = """mutation End($ids: [String!]!) { terminateRuns(runIds: $ids, terminatePolicy: SAFE_TERMINATE) { __typename } }"""
+_TOLD = """query Told($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
+  ... on MaterializationEvent { __typename assetKey { path } partition metadataEntries { ...shown } }
+  ... on ObservationEvent { __typename assetKey { path } partition metadataEntries { ...shown } } } } } }
+fragment shown on MetadataEntry { label ... on TextMetadataEntry { text } ... on MarkdownMetadataEntry { mdStr }
+  ... on IntMetadataEntry { intRepr } ... on FloatMetadataEntry { floatValue } ... on TableMetadataEntry { table { records } } }"""
 _ERROR = """query Why($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
   ... on RunFailureEvent { message error { message } } ... on ExecutionStepFailureEvent { stepKey error { message } } } } } }"""
 
@@ -37,6 +43,16 @@ class Run:
     id: str
     job: str
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run says of one asset (and partition): ``materialized`` False is an observation, as plans leave it."""
+
+    asset: str
+    partition: str | None
+    materialized: bool
+    metadata: dict[str, Any]
 
 
 class DagsterWeb:
@@ -75,12 +91,13 @@ class DagsterWeb:
         entry = self.query(_READY)["workspaceOrError"]["locationEntries"][0]
         return {"repositoryLocationName": entry["name"], "repositoryName": entry["locationOrLoadError"]["repositories"][0]["name"]}
 
-    def launch(self, job: str, *, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> str:
+    def launch(self, job: str, *, config: Mapping[str, Any], partition: str | None = None) -> str:
         """Queue a run; returns its id."""
+        tags = {"dagster/partition": partition} if partition else {}
         params = {
             "selector": {**self.selector(), "pipelineName": job},
             "runConfigData": dict(config),
-            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
         }
         answer = self.query(_LAUNCH, params=params)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
@@ -103,6 +120,20 @@ class DagsterWeb:
             raise DagsterRefused(f"run {id} is unknown")
         return found[0]
 
+    def told(self, id: str) -> list[Told]:
+        """Materializations and observations of a run, with their metadata: numbers, texts, and tables as lists of rows."""
+        events = self.query(_TOLD, id=id)["logsForRun"].get("events", ())
+        return [
+            Told(
+                asset=event["assetKey"]["path"][-1],
+                partition=event["partition"],
+                materialized=event["__typename"] == "MaterializationEvent",
+                metadata={entry["label"]: _value(entry) for entry in event["metadataEntries"]},
+            )
+            for event in events
+            if event
+        ]
+
     def why_failed(self, id: str) -> str:
         rows = self.query(_ERROR, id=id)["logsForRun"].get("events", ())
         texts = [(row.get("error") or {}).get("message") or row.get("message") for row in rows if row]
@@ -114,3 +145,11 @@ class DagsterWeb:
     def end(self, runs: Sequence[Run]) -> None:
         if runs:
             self.query(_TERMINATE, ids=[run.id for run in runs])
+
+
+def _value(entry: Mapping[str, Any]) -> Any:
+    if "table" in entry:
+        return [json.loads(record) for record in entry["table"]["records"]]
+    if "intRepr" in entry:
+        return int(entry["intRepr"])
+    return next((entry[name] for name in ("text", "mdStr", "floatValue") if name in entry), None)

@@ -23,6 +23,7 @@ def template_is_published(stage: Stage) -> str:
         seen=lambda: stage.administrate("course_templates", id=template["id"]),
     )
     expect(event["title"] == template["title"], "the event has another title", event)
+    expect((event["provider"], event["subjects"]) == ("Red Cross", ["Fire safety"]), "the event has another vendor or subject", event)
     stage.until(
         f"the event's id stands on template {CODE}",
         lambda: external_id(stage.administrate("course_templates", id=template["id"])[0], "event_lo") == event["id"],

@@ -1,19 +1,20 @@
-"""What a step of the story works with: both vendors as people see them, Dagster, our command line, and patience."""
+"""What a step of the story works with: both vendors as people see them, Dagster, our ledger, and patience."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import requests
 
 from csod_pipelines.house.dagster_web import ACTIVE, ENDED_WELL, DagsterWeb
 from csod_pipelines.model.keys import SystemName
+from csod_pipelines.runtime import open_house
+from csod_pipelines.settings import load_settings
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -61,6 +62,24 @@ class Stage:
         row: Row = answer.json()["row"]
         return row
 
+    def now(self, system: SystemName) -> datetime:
+        """By the vendor's own clock."""
+        answer = self._http.get(f"{self.endpoints[system]}/_sandbox/clock", timeout=CALL_SECONDS)
+        return datetime.fromisoformat(answer.json()["now"])
+
+    def pass_time(self, *, until: datetime) -> None:
+        """Both vendors' clocks go on to this instant."""
+        for system in SystemName:
+            ahead = (until - self.now(system)).total_seconds()
+            self._http.post(f"{self.endpoints[system]}/_sandbox/clock", json={"advance": ahead}, timeout=CALL_SECONDS).raise_for_status()
+
+    def calls(self, system: SystemName, *, since: int = 0) -> list[Row]:
+        """What that vendor was asked for, and with which effect; ``seq`` of the last one marks a place to go on from."""
+        answer = self._http.get(f"{self.endpoints[system]}/_sandbox/requests", params={"since": since}, timeout=CALL_SECONDS)
+        answer.raise_for_status()
+        rows: list[Row] = answer.json()
+        return rows
+
     def _state(self, system: SystemName, kind: str, wanted: Mapping[str, Any]) -> list[Row]:
         # One row is asked for by its id; the other filters are few and the worlds of stories are small.
         query = {"id": wanted["id"]} if "id" in wanted else {}
@@ -74,21 +93,26 @@ class Stage:
 
     # ---- our own house ----
 
-    def command(self, *arguments: str) -> Any:
-        """The JSON that one of our commands prints."""
-        command = [sys.executable, "-m", "csod_pipelines.cli", *arguments, "--json"]
-        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise StepFailed(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-SHOWN_CHARACTERS:]}")
-        return json.loads(done.stdout)
+    def status(self) -> Row:
+        """What `csod-pipelines status` prints. Read in this process: starting the command costs a second each time."""
+        with open_house(load_settings(self.variables)) as house:
+            return house.engine.status()
 
-    def run_job(self, job: str, *, config: Mapping[str, Any], seconds: float = IMPORT_SECONDS) -> str:
+    def trace(self, kind: str, id: str) -> list[Row]:
+        """The rows of `csod-pipelines trace`."""
+        with open_house(load_settings(self.variables)) as house:
+            return list(house.engine.trace(kind, id).rows)
+
+    def run_job(self, job: str, *, config: Mapping[str, Any], partition: str | None = None, seconds: float = IMPORT_SECONDS) -> str:
         """Launch through Dagster's web API as the Launchpad does, and wait for its success. The run's id."""
-        id = self.dagster.launch(job, config=config)
+        id = self.dagster.launch(job, config=config, partition=partition)
+        self.run_ends(id, job=job, seconds=seconds)
+        return id
+
+    def run_ends(self, id: str, *, job: str, seconds: float = IMPORT_SECONDS) -> None:
         ended = self.until(f"run {id} of {job} ends", lambda: self._ended(id), seconds=seconds)
         if ended != ENDED_WELL:
             raise StepFailed(f"run {id} of {job} ended as {ended}: {self.dagster.why_failed(id)[:SHOWN_CHARACTERS]}")
-        return id
 
     def _ended(self, id: str) -> str | None:
         status = self.dagster.run(id).status
