@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from csod_pipelines.engine.brakes import refuse_empty_side
 from csod_pipelines.engine.context import Context, Later, id_on, key_on, words
 from csod_pipelines.engine.create import draft_for
 from csod_pipelines.engine.errors import FlowStopped
@@ -90,13 +91,15 @@ def _pause(ctx: Context, later: Later) -> None:
 
 
 def _known(ctx: Context, kind: Kind) -> Known:
-    known, name = Known(), ctx.options.external_name(kind) if kind is not Kind.PROVIDER else ""
+    known, name, rows = Known(), ctx.options.external_name(kind) if kind is not Kind.PROVIDER else "", 0
     for page in ctx.systems[A].scan(kind):
+        rows += len(page.records)
         for record in page.records:
             if (external := record.external_ids.get(name)) is not None:
                 known.by_external_id[external] = record
             else:
                 known.by_natural_key.setdefault(natural_key(record), []).append(record)
+    refuse_empty_side(ctx, kind, A, rows)
     return known
 
 

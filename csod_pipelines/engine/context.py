@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from csod_pipelines.engine.brakes import Brakes
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.options import EngineOptions
@@ -72,7 +73,7 @@ class WouldApply(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One write that a plan would make, in the vendors' words."""
+    """One write that a plan would make, in the vendors' words. ``brake`` names it where a brake would count it."""
 
     kind: Kind
     action: str
@@ -81,6 +82,10 @@ class Step:
     cornerstone_id: str | None
     fields: tuple[str, ...]
     reason: str
+    subject: str = ""
+    flow: Flow | None = None
+    brake: str = ""
+    brake_unit: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +108,7 @@ class Context:
     prefetched: dict[RecordKey, Reading] = field(default_factory=dict)
     first: Callable[[str], End | None] = field(default=lambda subject: None)
     modes: Modes
+    brakes: Brakes
     claims: dict[str, Claim] = field(default_factory=dict)  # by the subject under which the unit was claimed
 
     def linked(self, conn: Connection, subject: str, link: Link) -> None:
@@ -117,6 +123,10 @@ class Context:
 
     def mode(self, flow: Flow) -> Mode:
         return self.modes.mode(flow)
+
+    def live(self, flow: Flow) -> bool:
+        """Whether a write of this flow would be sent just now."""
+        return self.mode(flow) is Mode.LIVE and not self.modes.paused(flow)
 
     def read(self, key: RecordKey, *, fresh: bool = True) -> Reading:
         """Look at the vendor; a reading taken in advance for a whole batch serves once, and only for "is it unchanged?"."""

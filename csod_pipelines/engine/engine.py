@@ -9,9 +9,10 @@ from uuid import UUID
 
 from csod_pipelines.engine import tell
 from csod_pipelines.engine.baseline import import_kind
+from csod_pipelines.engine.brakes import Brakes
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
-from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.errors import BrakeOn, FlowStopped, RunPaused
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.history import backfill
 from csod_pipelines.engine.modes import Modes
@@ -24,8 +25,11 @@ from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import checkpoints, leases, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
+from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.systems.base import Clock, Seams, System
 from csod_pipelines.systems.errors import VendorError
+
+Progress = Callable[[Totals], None]
 
 #: For whom the next call to a vendor is: batches leave a reserve of every limit for what people wait for.
 lane: ContextVar[Literal["live", "batch"]] = ContextVar("lane", default="live")
@@ -60,6 +64,7 @@ class Engine:
         self._run_id = run_id
         self._feed_seconds = feed_seconds
         self._modes = Modes(database=database, options=options, clock=clock)
+        self._brakes = Brakes(database=database, options=options, clock=clock)
 
     def context(self, *, owner: str | None = None, dry: bool = False) -> Context:
         if owner is not None:
@@ -76,6 +81,7 @@ class Engine:
             totals=Totals(),
             dry=dry,
             modes=self._modes,
+            brakes=self._brakes,
         )
 
     def drain(
@@ -94,7 +100,9 @@ class Engine:
             return tell.plan_waiting(self.context(owner=owner, dry=True), flow)
 
         def why_stop() -> str | None:
-            return "paused" if self._modes.paused(flow) else stop()
+            if self._modes.paused(flow):
+                return "paused"
+            return "braked" if self._modes.held(flow) is not None else stop()
 
         return drain(
             self.context(owner=owner), flow, stop=why_stop, linger_seconds=linger_seconds, max_seconds=max_seconds, progress=progress
@@ -105,22 +113,34 @@ class Engine:
 
     def import_baseline(self, kind: Kind, *, mode: str, owner: str, progress: Callable[[Totals], None] | None = None) -> Totals:
         """Import one kind under a lease of its own; a second import at the same time ends at once with ``lease_held``."""
-        return self._exclusively(f"import:{kind}", owner, mode, lambda ctx: import_kind(ctx, kind, progress=progress))
+        return self._exclusively(
+            f"import:{kind}", owner, mode, Flow.IMPORT, progress, lambda ctx, told: import_kind(ctx, kind, progress=told)
+        )
 
     def reconcile(
         self, kind: Kind, *, mode: str, owner: str, day: str | None = None, progress: Callable[[Totals], None] | None = None
     ) -> Totals:
         """Compare today's state; ``day`` is the partition's name and only labels the run."""
-        return self._exclusively(f"reconcile:{kind}", owner, mode, lambda ctx: reconcile(ctx, kind, progress=progress))
+        flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
+        return self._exclusively(f"reconcile:{kind}", owner, mode, flow, progress, lambda ctx, told: reconcile(ctx, kind, progress=told))
 
     def backfill(self, month: str, *, mode: str, owner: str, progress: Callable[[Totals], None] | None = None) -> Totals:
-        return self._exclusively(f"backfill:{month}", owner, mode, lambda ctx: backfill(ctx, month, progress=progress))
+        return self._exclusively(
+            f"backfill:{month}", owner, mode, Flow.HISTORY, progress, lambda ctx, told: backfill(ctx, month, progress=told)
+        )
 
-    def _exclusively(self, name: str, owner: str, mode: str, body: Callable[[Context], Totals]) -> Totals:
+    def _exclusively(
+        self, name: str, owner: str, mode: str, flow: Flow, progress: Progress | None, body: Callable[[Context, Progress], Totals]
+    ) -> Totals:
         if mode not in ("plan", "apply"):
             raise ValueError(f"mode is {mode!r}; expected plan or apply")
         ctx = self.context(owner=owner, dry=mode == "plan")
         started = self._clock.monotonic()
+        if not ctx.dry and self._modes.paused(flow):
+            ctx.totals.stopped_reason = "paused"
+            return ctx.totals
+        if not ctx.dry and (why := self._modes.held(flow)) is not None:
+            raise BrakeOn(why)
         if not ctx.dry:
             with self._database.begin() as conn:
                 if not leases.acquire(conn, name, owner, 30.0):
@@ -129,7 +149,10 @@ class Engine:
             self._guard.drain_as(name)
         token = lane.set("batch")
         try:
-            totals = body(ctx)
+            totals = body(ctx, self._told(ctx, flow, progress))
+        except RunPaused as err:
+            totals = ctx.totals
+            totals.stopped_reason = str(err)
         except VendorError as err:
             raise FlowStopped(f"{err} Start it again: it goes on where it was, and writes nothing twice.") from err
         finally:
@@ -140,6 +163,19 @@ class Engine:
                     leases.release(conn, name, owner)
         totals.seconds = self._clock.monotonic() - started
         return totals
+
+    def _told(self, ctx: Context, flow: Flow, progress: Progress | None) -> Progress:
+        """Called by a batch after each of its pieces: the place where a pause takes effect."""
+
+        def told(totals: Totals) -> None:
+            if progress is not None:
+                progress(totals)
+            if not ctx.dry and self._modes.paused(flow):
+                raise RunPaused("paused")
+            if not ctx.dry and self._modes.held(flow) is not None:
+                raise RunPaused("braked")
+
+        return told
 
     def plan(self, kinds: Sequence[Kind] | None = None) -> list[Step]:
         """What a reconciliation would write now. Writes nothing."""
@@ -159,6 +195,10 @@ class Engine:
 
     def paused(self, flow: Flow) -> bool:
         return self._modes.paused(flow)
+
+    def held(self, flow: Flow) -> str | None:
+        """Why a brake holds the flow; None when it may run."""
+        return self._modes.held(flow)
 
     def feeds_due(self) -> list[str]:
         with self._database.read() as conn:

@@ -1,7 +1,15 @@
-"""Why the engine stops: the flow cannot go on (FlowStopped), or the worker no longer owns its unit (Fenced, LeaseLost)."""
+"""Why the engine stops: the flow cannot go on (FlowStopped), a brake holds it (BrakeOn), somebody paused it (RunPaused)."""
 
 from __future__ import annotations
 
 
 class FlowStopped(Exception):
     """Every further unit of the flow would fail the same way; the message says what to mend. Nothing is retried."""
+
+
+class BrakeOn(FlowStopped):
+    """More would be deactivated, withdrawn or moved than is usual: a person must look at the plan and release it."""
+
+
+class RunPaused(Exception):
+    """The flow was paused, or held by a brake, while a batch of it ran; what is left is found again by the next run."""

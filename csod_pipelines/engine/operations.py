@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Connection
 
+from csod_pipelines.engine import breaker
+from csod_pipelines.engine.brakes import Counted, counted
 from csod_pipelines.engine.context import Context, End, Later, Step, WouldApply, words
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, RecordKey, SystemName
@@ -94,24 +95,33 @@ class Operation:
         )
 
 
+def _step(intent: Intent) -> Step:
+    braked = counted(intent)
+    return Step(
+        kind=intent.kind,
+        action=intent.action,
+        target=intent.target,
+        administrate_id=intent.administrate_id,
+        cornerstone_id=intent.cornerstone_id,
+        fields=intent.fields,
+        reason=intent.reason,
+        subject=intent.subject,
+        flow=intent.flow,
+        brake=braked.key if braked else "",
+        brake_unit=braked.unit if braked else "",
+    )
+
+
 def refuse_unless_live(ctx: Context, intent: Intent) -> None:
     """In a plan, note the step; in a flow that observes, record it as ``would_apply``. Either way nothing is sent."""
     if ctx.dry:
-        ctx.steps.append(
-            Step(
-                kind=intent.kind,
-                action=intent.action,
-                target=intent.target,
-                administrate_id=intent.administrate_id,
-                cornerstone_id=intent.cornerstone_id,
-                fields=intent.fields,
-                reason=intent.reason,
-            )
-        )
+        ctx.steps.append(_step(intent))
         raise WouldApply(End(disposition=Disposition.WOULD_APPLY, reason="planned"))
     mode = ctx.mode(intent.flow)
     if ctx.modes.paused(intent.flow):
         raise Later("flow_paused", seconds=PAUSED_SECONDS, count_attempt=False)
+    if mode is Mode.LIVE and ctx.modes.held(intent.flow) is not None:
+        raise Later("brake_on", seconds=PAUSED_SECONDS, count_attempt=False)
     if mode is Mode.LIVE:
         return
     if mode is Mode.OFF:
@@ -135,7 +145,7 @@ def _refuse_all_unless_live(ctx: Context, intents: Sequence[Intent]) -> None:
         raise would
 
 
-def _open(conn: Connection, ctx: Context, operation: Operation, *, settle_seconds: float | None) -> None:
+def _open(conn: Connection, ctx: Context, operation: Operation, *, settle_seconds: float | None, braked: Counted | None = None) -> None:
     intent = operation.intent
     a, c = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 
@@ -158,9 +168,11 @@ def _open(conn: Connection, ctx: Context, operation: Operation, *, settle_second
         cornerstone_type=VENDOR_WORDS[intent.kind][c],
         cornerstone_id=intent.cornerstone_id,
         cornerstone_url=url(c, intent.cornerstone_id),
-        intent=orjson.dumps(dict(intent.payload), default=str, option=orjson.OPT_SORT_KEYS),
+        intent=breaker.intent_bytes(intent),
         marker=intent.marker,
         settle_after=None if settle_seconds is None else ctx.clock.utcnow() + timedelta(seconds=settle_seconds),
+        brake=braked.brake if braked else None,
+        brake_unit=braked.unit if braked else None,
     )
 
 
@@ -172,10 +184,12 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
     failure, a call that never left as ``not_sent``, an unknown fate as ``unknown``; the last two become Later.
     """
     _refuse_all_unless_live(ctx, intents)
+    braked = ctx.brakes.check(intents[0].flow, intents) if intents else []
+    breaker.check(ctx, intents)
     opened = [Operation(id=ctx.ids(), intent=intent, context=ctx) for intent in intents]
     with ctx.database.begin() as conn:
-        for operation in opened:
-            _open(conn, ctx, operation, settle_seconds=ctx.options.settle_seconds)
+        for operation, counted_as in zip(opened, braked, strict=True):
+            _open(conn, ctx, operation, settle_seconds=ctx.options.settle_seconds, braked=counted_as)
     token = ledger.current_operation.set(tuple(operation.id for operation in opened))
     try:
         yield opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.model.outcomes import Mode
@@ -19,6 +20,19 @@ EXTERNAL_WORDS: Mapping[Kind, str] = {
     Kind.OFFERING: "session_lo",
     Kind.ENROLLMENT: "transcript",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeLimit:
+    """So many within an hour or a batch, or so many percent of the linked records: the smaller one counts."""
+
+    count: int
+    percent: float
+
+
+DEFAULT_BRAKES: Mapping[str, BrakeLimit] = MappingProxyType(
+    {"deactivations": BrakeLimit(20, 5.0), "withdrawals": BrakeLimit(100, 5.0), "moves": BrakeLimit(200, 10.0)}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,9 @@ class EngineOptions:
     claim_batch: int = 50
     idle_poll_seconds: float = 0.2
     write_limit_in_ten_minutes: int = 5
+    brakes: Mapping[str, BrakeLimit] = field(default_factory=lambda: DEFAULT_BRAKES)
+    brake_minimum: int = 5
+    empty_side: int = 10
 
     def external_name(self, kind: Kind) -> str:
         return f"csod:{self.portal}:{EXTERNAL_WORDS[kind]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from csod_pipelines.engine.brakes import refuse_empty_side
 from csod_pipelines.engine.context import Context, End, Later, Parked, Step, WaitsFor, WouldApply
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
@@ -58,7 +59,8 @@ class Drift:
 
 def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
     """Plan one kind over everything, writing nothing to either vendor and nothing to our tables."""
-    dry = replace(ctx, dry=True, restore=True, steps=[], prefetched={}, flow=flow_of(kind))
+    flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
+    dry = replace(ctx, dry=True, restore=True, steps=[], prefetched={}, flow=flow)
     subjects = _roster_subjects(dry) if kind in (Kind.ENROLLMENT, Kind.OUTCOME) else _pair_subjects(dry, kind)
     for subject in subjects:
         dry.steps = []
@@ -86,9 +88,11 @@ def _roster_subjects(ctx: Context) -> Iterator[str]:
 def _pair_subjects(ctx: Context, kind: Kind) -> Iterator[str]:
     records: dict[RecordKey, Record] = {}
     for system in SCANNED[kind]:
+        before = len(records)
         for page in ctx.systems[system].scan(kind):
             ctx.totals.read += len(page.records)
             records |= {record.key: record for record in page.records}
+        refuse_empty_side(ctx, kind, system, len(records) - before)
     ctx.prefetched = {key: Present(record) for key, record in records.items()}
     linked: set[RecordKey] = set()
     for link in _live_links(ctx, kind):
@@ -124,21 +128,27 @@ def reconcile(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | 
     ctx = with_prerequisites(ctx)
     ctx.restore = True
     ctx.flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
-    for drift in list(differences(ctx, kind)):
-        for step in drift.steps:
-            ctx.totals.add_row({"subject": drift.subject, **_as_row(step)})
-        if ctx.dry:
-            ctx.totals.operations["would_apply"] += len(drift.steps)
-            continue
-        with ctx.database.begin() as conn:
-            work.mark(conn, [Mark(subject=drift.subject, flow=flow_of(kind))])
-            claim = work.claim_subject(conn, drift.subject, owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
-        if claim is not None:
-            work_one(ctx, claim)
-        if progress is not None:
-            progress(ctx.totals)
+    drifts = list(differences(ctx, kind))
+    with ctx.brakes.foreseen(step for drift in drifts for step in drift.steps):
+        for drift in drifts:
+            _mend(ctx, kind, drift)
+            if progress is not None:
+                progress(ctx.totals)
     ctx.totals.stopped_reason = "planned" if ctx.dry else "reconciled"
     return ctx.totals
+
+
+def _mend(ctx: Context, kind: Kind, drift: Drift) -> None:
+    for step in drift.steps:
+        ctx.totals.add_row({"subject": drift.subject, **_as_row(step)})
+    if ctx.dry:
+        ctx.totals.operations["would_apply"] += len(drift.steps)
+        return
+    with ctx.database.begin() as conn:
+        work.mark(conn, [Mark(subject=drift.subject, flow=flow_of(kind))])
+        claim = work.claim_subject(conn, drift.subject, owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
+    if claim is not None:
+        work_one(ctx, claim)
 
 
 def _as_row(step: Step) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from csod_pipelines.engine.brakes import foresee
 from csod_pipelines.engine.context import Context, End
 from csod_pipelines.engine.operations import Operation, operation, operations, refused_end
 from csod_pipelines.engine.places import OfferingFacts, Seat
@@ -152,6 +153,10 @@ def _give_up_late_ones(ctx: Context, offering: OfferingFacts, entries: Sequence[
 
 def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat]) -> Ends:
     ends: Ends = {}
+    why = {"offering": "cancelled"} if offering.cancelled else {}  # the brake counts a cancelled event once
+    foresee(
+        ctx, [intent_for(ctx, subject, e, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why) for e in entries]
+    )
     for entry in entries:
         ids: tuple[UUID, ...] = ()
         assert entry.row is not None and entry.link is not None
@@ -160,7 +165,7 @@ def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Seque
             continue
         try:
             with operation(
-                ctx, intent_for(ctx, subject, entry, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id)
+                ctx, intent_for(ctx, subject, entry, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why)
             ) as op:
                 ids = (op.id,)
                 with ctx.database.begin() as conn:
@@ -233,6 +238,7 @@ def cancel(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequenc
 
 def _each_learner(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat], *, action: str, reason: str) -> Ends:
     ends: Ends = {}
+    foresee(ctx, [intent_for(ctx, subject, entry, action, A, reason, event=offering.event_id) for entry in entries])
     for entry in entries:
         ids: tuple[UUID, ...] = ()
         assert entry.learner is not None

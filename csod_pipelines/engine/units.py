@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from csod_pipelines.engine.context import Context, End, Later, Parked, WaitsFor, WouldApply, id_on
-from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.errors import BrakeOn, FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.operations import FORBIDDEN_PAUSE_SECONDS, UNAVAILABLE_PAUSE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
@@ -27,6 +27,7 @@ SECOND_LOOK_SECONDS = 60.0
 PREREQUISITE_RETRY_SECONDS = 120.0
 MAX_DEPTH = 30
 UNEXPECTED_TRIES = 3
+HELD_SECONDS = 5.0  # nobody claims it while the flow is held; once released it should go on at once
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,12 @@ def work_one(ctx: Context, claim: Claim) -> End | None:
         _postpone(ctx, ctx.claims[name], "answer_not_understood", seconds=_back_off(claim))
     except Transient:
         _postpone(ctx, ctx.claims[name], "vendor_down", seconds=_back_off(claim))
+    except BrakeOn:
+        _postpone(ctx, ctx.claims[name], "brake_on", seconds=HELD_SECONDS, count_attempt=False)
+        raise
+    except FlowStopped:
+        _postpone(ctx, ctx.claims[name], "credentials_refused", seconds=SECOND_LOOK_SECONDS, count_attempt=False)
+        raise
     except (LeaseLost, Fenced):
         ctx.totals.dispositions["taken_over"] += 1
     except Exception as err:  # noqa: BLE001
@@ -260,7 +267,7 @@ class Prerequisites:
         ctx = self._ctx
         kind = Kind(subject.split(":", 1)[0])
         flow = flow_of(kind)
-        if self._depth >= MAX_DEPTH or ctx.mode(flow) is Mode.OFF:
+        if self._depth >= MAX_DEPTH or ctx.mode(flow) is Mode.OFF or ctx.modes.held(flow) is not None:
             return None
         with ctx.database.begin() as conn:
             work.mark(conn, [Mark(subject=subject, flow=flow)])

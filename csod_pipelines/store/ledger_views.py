@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -109,7 +110,19 @@ def operations(
         rows = conn.execute(_OF_RECORD, parameters | {"record": record})
     else:
         rows = conn.execute(_ALL, parameters)
-    return [OperationRow(**{**r, "cause": orjson.loads(r["cause"]), "params": orjson.loads(r["params"])}) for r in rows.mappings()]
+    return [_row(row) for row in rows.mappings()]
+
+
+def _row(row: Mapping[Any, Any]) -> OperationRow:
+    return OperationRow(**{**row, "cause": orjson.loads(row["cause"]), "params": orjson.loads(row["params"])})
+
+
+_BY_ID = text(f"WITH chosen AS (SELECT unnest(CAST(:ids AS uuid[])) AS id) {_SELECT}")
+
+
+def operations_by_id(conn: Connection, ids: Sequence[UUID]) -> list[OperationRow]:
+    """These operations, the newest first."""
+    return [_row(row) for row in conn.execute(_BY_ID, {"ids": list(ids)}).mappings()] if ids else []
 
 
 _EXCHANGES = text("""

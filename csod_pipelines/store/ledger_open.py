@@ -1,0 +1,31 @@
+"""Operations that ended badly and were followed by nothing better: what a person may have to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from csod_pipelines.store.ledger_views import OperationRow, operations_by_id
+
+# An operation counts while it is the last of its kind on its record; a later one, however it ended, took its place.
+_STANDING = text("""
+    WITH bad AS (
+        SELECT DISTINCT operation_id AS id FROM operation_outcome WHERE outcome IN ('failure', 'partial')
+    )
+    SELECT o.id FROM bad JOIN operation o USING (id)
+    JOIN LATERAL (
+        SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE last.outcome IN ('failure', 'partial') AND o.kind = ANY(CAST(:kinds AS text[]))
+      AND NOT EXISTS (
+        SELECT 1 FROM operation x WHERE x.administrate_id = o.administrate_id AND x.kind = o.kind AND x.number > o.number)
+      AND NOT EXISTS (
+        SELECT 1 FROM operation x WHERE x.cornerstone_id = o.cornerstone_id AND x.kind = o.kind AND x.number > o.number)
+    ORDER BY o.number DESC LIMIT :limit""")
+
+
+def standing(conn: Connection, kinds: Sequence[str], *, limit: int = 1000) -> list[OperationRow]:
+    """Failed and partly done operations that are the last word on their record, the newest first."""
+    ids: list[UUID] = list(conn.execute(_STANDING, {"kinds": [str(kind) for kind in kinds], "limit": limit}).scalars())
+    return operations_by_id(conn, ids)
