@@ -271,7 +271,7 @@ class Prerequisites:
             return None
         with ctx.database.begin() as conn:
             work.mark(conn, [Mark(subject=subject, flow=flow)])
-            claim = work.claim_subject(conn, _resolved(conn, subject), owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
+            claim = work.claim_subject(conn, subject, owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
         if claim is None:
             return None
         before, ctx.flow = ctx.flow, flow
@@ -281,12 +281,6 @@ class Prerequisites:
         finally:
             self._depth -= 1
             ctx.flow = before
-
-
-def _resolved(conn, subject: str) -> str:
-    key = RecordKey.parse(subject)
-    link = links.by_record(conn, key.kind, key.system, key.id)
-    return f"link:{link.id}" if link is not None and link.state != "tombstone" else subject
 
 
 def with_prerequisites(ctx: Context) -> Context:
