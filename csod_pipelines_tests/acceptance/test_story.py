@@ -16,7 +16,16 @@ import pytest
 from csod_pipelines.settings import environment
 
 PORTS = {f"CSOD_PIPELINES_{name}_PORT": "0" for name in ("DAGSTER", "GATEWAY", "ADMINISTRATE", "CORNERSTONE")}
-LIMIT_SECONDS = 400  # the demo alone is to end within 180; here it shares two cores with other tests
+LIMIT_SECONDS = 450  # the demo alone is to end within 300; here it shares two cores with other tests
+JOBS = {
+    "initial_import",
+    "people_sync",
+    "catalog_publish",
+    "enrollment_sync",
+    "observe_changes",
+    "daily_ou_reconciliation",
+    "historical_enrollments",
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +49,20 @@ def result(home: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(LIMIT_SECONDS + 30)
-def test_a_registered_learner_travels_the_whole_line_and_the_ledger_tells_it(result: dict[str, Any]) -> None:
+def test_every_step_of_the_story_holds(result: dict[str, Any]) -> None:
     failed = [row for row in result["steps"] if not row["ok"]]
     assert not failed
     assert result["ok"]
     assert result["status"] == 0
-    assert len(result["steps"]) >= 9
+    assert len(result["steps"]) >= 19
 
 
 @pytest.mark.slow
-def test_the_runs_were_dagsters_own_and_no_operation_failed(result: dict[str, Any]) -> None:
-    assert {"initial_import", "people_sync", "catalog_publish", "enrollment_sync", "observe_changes"} <= set(result["dagster_runs"])
+def test_the_runs_were_dagsters_own_and_only_the_pass_that_did_not_count_failed(result: dict[str, Any]) -> None:
+    assert set(result["dagster_runs"]) >= JOBS
     assert result["operations"]["success"] > 1_000
-    assert not {"failure", "unknown", "partial"} & set(result["operations"])
+    assert result["operations"]["failure"] == 1
+    assert not {"unknown", "partial"} & set(result["operations"])
 
 
 @pytest.mark.slow

@@ -1,0 +1,97 @@
+"""How every scenario ends: both sides quiet, in agreement, and everything that was sent accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import requests
+from sqlalchemy import text
+
+from csod_pipelines.model.keys import Kind
+from csod_pipelines_tests.acceptance.mapping_checker import disagreements
+from csod_pipelines_tests.acceptance.scenarios.stage import Stage
+
+AGENT = "csod-pipelines/"
+
+
+def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (), killed: int = 0) -> None:
+    """Settle, then hold the house to its promises.
+
+    ``differ``: beginnings or pieces of the sentences in which the two sides may, and must, still differ; one each.
+    ``parked``: pieces of the reasons that must be parked, and no others. ``killed``: calls cut off before they could be told.
+    """
+    stage.settle()
+    _nothing_to_write(stage)
+    _same_records(stage, list(differ))
+    _parked(stage, list(parked))
+    _every_call_told(stage, killed=killed)
+    _nothing_left_open(stage)
+
+
+def _nothing_to_write(stage: Stage) -> None:
+    assert stage.house.engine.plan() == []
+    marks = stage.administrate.last_request(), stage.cornerstone.last_request()
+    stage.reconcile()
+    assert stage.administrate.writes(since=marks[0]) == [], "a reconciliation of what is in step wrote to Administrate"
+    assert stage.cornerstone.writes(since=marks[1]) == [], "a reconciliation of what is in step wrote to Cornerstone"
+
+
+def _same_records(stage: Stage, differ: list[str]) -> None:
+    found = disagreements(
+        administrate=stage.administrate.rows,
+        cornerstone=stage.cornerstone.rows,
+        portal="sandbox",
+        now=stage.shells["cornerstone"].shell.clock.now().isoformat(),
+    )
+    for piece in differ:
+        mine = [sentence for sentence in found if piece in sentence]
+        assert mine, f"nothing differs as {piece!r} says; found {found}"
+        found.remove(mine[0])
+    assert found == []
+
+
+def _parked(stage: Stage, wanted: list[str]) -> None:
+    rows = stage.house.engine.parked()
+    left = [f"{row['subject']}: {row['reason']}" for row in rows]
+    for piece in wanted:
+        mine = [line for line in left if piece in line]
+        assert mine, f"nothing is parked for {piece!r}: {left}"
+        left.remove(mine[0])
+    assert left == []
+
+
+def _every_call_told(stage: Stage, *, killed: int) -> None:
+    """Each request of ours in an access log is an exchange of the ledger, and each exchange that was sent is in a log."""
+    logged = {row["request_id"] for row in requests_of(stage) if (row["user_agent"] or "").startswith(AGENT)}
+    with stage.house.database.read() as conn:
+        rows = conn.execute(
+            text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
+        )
+        told = {row[0]: row[1] for row in rows}
+    assert logged - set(told) == set(), "requests that the ledger does not know"
+    unsent = set(told) - logged
+    assert len(unsent) <= killed, f"exchanges that no access log knows: {unsent}"
+    assert sum(not ended for ended in told.values()) <= killed, "exchanges without an end"
+
+
+def requests_of(stage: Stage) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for vendor in (stage.administrate, stage.cornerstone):
+        rows += requests.get(f"{vendor.url}/_sandbox/requests", params={"since": 0}, timeout=30).json()
+    return rows
+
+
+def _nothing_left_open(stage: Stage) -> None:
+    """No operation is without an end, but for registrations that wait for an approval or a seat."""
+    left = [row for row in stage.house.engine.operations(limit=500) if row["outcome"] in (None, "", "open", "unknown")]
+    assert [row for row in left if not row["what"].startswith("registered")] == []
+
+
+def letters(stage: Stage) -> int:
+    """Messages to learners that our requests set off."""
+    return sum(row["messages"] for row in requests_of(stage) if (row["user_agent"] or "").startswith(AGENT))
+
+
+def every_kind() -> tuple[Kind, ...]:
+    return tuple(Kind)
