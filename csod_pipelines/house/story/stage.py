@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,6 +94,14 @@ class Stage:
         return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
     # ---- our own house ----
+
+    def command(self, *arguments: str) -> Any:
+        """The JSON that one of our commands prints."""
+        command = [sys.executable, "-m", "csod_pipelines.cli", *arguments, "--json"]
+        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise StepFailed(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-SHOWN_CHARACTERS:]}")
+        return json.loads(done.stdout)
 
     def status(self) -> Row:
         """What `csod-pipelines status` prints. Read in this process: starting the command costs a second each time."""
