@@ -1,4 +1,4 @@
-"""What a step of the story works with: both vendors as people see them, Dagster, our ledger, and patience."""
+"""What a step of the story works with: both vendors as people see them, Dagster, our ledger and commands, and patience."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ POLL_SECONDS = 0.25
 STEP_SECONDS = 90.0
 IMPORT_SECONDS = 150.0
 CALL_SECONDS = 30.0
+COMMAND_SECONDS = 90.0
 EXTERNAL = "csod:sandbox:"  # before the word of each external id that we store in Administrate
 SHOWN_CHARACTERS = 600
 
@@ -112,6 +113,15 @@ class Stage:
         """The rows of `csod-pipelines trace`."""
         with open_house(load_settings(self.variables)) as house:
             return list(house.engine.trace(kind, id).rows)
+
+    def command(self, *arguments: str) -> str:
+        """What one of our commands prints, where the command itself is the point."""
+        command = [sys.executable, "-m", "csod_pipelines.cli", *arguments]
+        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip())[-SHOWN_CHARACTERS:]
+            raise StepFailed(f"csod-pipelines {' '.join(arguments)} ended with {done.returncode}: {said}")
+        return done.stdout
 
     def run_job(self, job: str, *, config: Mapping[str, Any], partition: str | None = None, seconds: float = IMPORT_SECONDS) -> str:
         """Launch through Dagster's web API as the Launchpad does, and wait for its success. The run's id."""
