@@ -180,7 +180,11 @@ class Engine:
     def plan(self, kinds: Sequence[Kind] | None = None) -> list[Step]:
         """What a reconciliation would write now. Writes nothing."""
         ctx = self.context(dry=True)
-        return [step for kind in (kinds or PLANNED_KINDS) for drift in differences(ctx, kind) for step in drift.steps]
+        token = lane.set("batch")  # a limit is a pause here too, and what people wait for comes first
+        try:
+            return [step for kind in (kinds or PLANNED_KINDS) for drift in differences(ctx, kind) for step in drift.steps]
+        finally:
+            lane.reset(token)
 
     def waiting(self, flow: Flow) -> Waiting:
         with self._database.read() as conn:
