@@ -52,7 +52,7 @@ def play(stage: Stage, *, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _operations(stage: Stage, *, say: Callable[[str], None]) -> dict[str, int]:
     try:
-        counts: dict[str, int] = stage.command("status")["operations"]
+        counts: dict[str, int] = stage.status()["operations"]
     except StepFailed as err:
         say(f"the operations could not be counted: {err}")
         return {}

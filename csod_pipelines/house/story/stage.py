@@ -96,14 +96,6 @@ class Stage:
 
     # ---- our own house ----
 
-    def command(self, *arguments: str) -> Any:
-        """The JSON that one of our commands prints."""
-        command = [sys.executable, "-m", "csod_pipelines.cli", *arguments, "--json"]
-        done = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise StepFailed(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-SHOWN_CHARACTERS:]}")
-        return json.loads(done.stdout)
-
     def status(self) -> Row:
         """What `csod-pipelines status` prints. Read in this process: starting the command costs a second each time."""
         with open_house(load_settings(self.variables)) as house:
