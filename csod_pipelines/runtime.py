@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from csod_pipelines.engine.engine import Engine, lane
 from csod_pipelines.engine.guard import LeaseGuard
-from csod_pipelines.engine.options import EngineOptions
+from csod_pipelines.engine.options import BrakeLimit, EngineOptions
 from csod_pipelines.model.keys import Flow, SystemName
 from csod_pipelines.settings import Settings
 from csod_pipelines.store import controls
@@ -195,6 +195,13 @@ def engine_options(settings: Settings) -> EngineOptions:
         historical_offerings=config.enrollment.historical_offerings,
         submit_after_hours=config.results.submit_after_hours,
         gather_seconds=config.enrollment.gather_seconds,
+        brakes={
+            "deactivations": BrakeLimit(config.brakes.deactivations.count, config.brakes.deactivations.percent),
+            "withdrawals": BrakeLimit(config.brakes.withdrawals.count, config.brakes.withdrawals.percent),
+            "moves": BrakeLimit(config.brakes.moves.count, config.brakes.moves.percent),
+        },
+        brake_minimum=config.brakes.minimum,
+        empty_side=config.brakes.empty_side,
     )
 
 
