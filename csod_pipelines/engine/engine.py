@@ -16,7 +16,7 @@ from csod_pipelines.engine.errors import BrakeOn, FlowStopped, RunPaused
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.history import backfill
 from csod_pipelines.engine.modes import Modes
-from csod_pipelines.engine.observe import feed_names, observe
+from csod_pipelines.engine.observe import feed_names, feeds_of, observe
 from csod_pipelines.engine.options import EngineOptions
 from csod_pipelines.engine.reconcile import differences, reconcile
 from csod_pipelines.engine.totals import Totals
@@ -205,8 +205,9 @@ class Engine:
         return self._modes.held(flow)
 
     def feeds_due(self) -> list[str]:
+        held = {name for system in SystemName if self._modes.system_paused(system) for name in feeds_of(system)}
         with self._database.read() as conn:
-            return checkpoints.due(conn, feed_names())
+            return checkpoints.due(conn, [name for name in feed_names() if name not in held])
 
     def operations(self, *, run_id: str | None = None, limit: int = 200) -> list[dict[str, Any]]:
         return tell.operation_rows(self._database, run_id=run_id, limit=limit)

@@ -48,13 +48,18 @@ def feed_names() -> list[str]:
     return [*(feed_name(system, kind) for system, kind in FEEDS), NEAR_TODAY]
 
 
+def feeds_of(system: SystemName) -> set[str]:
+    """Feeds that call this system."""
+    return {feed_name(s, kind) for s, kind in FEEDS if s is system} | ({NEAR_TODAY} if system is C else set())
+
+
 def observe(ctx: Context, *, every_seconds: float, force: bool = False) -> Totals:
     """Read every feed that is due and mark what changed. A vendor that is down or at its limit delays its own feed only."""
     with ctx.database.read() as conn:
         due = set(feed_names() if force else checkpoints.due(conn, feed_names()))
     stopped: list[str] = []
     for system, kind in FEEDS:
-        if feed_name(system, kind) not in due:
+        if feed_name(system, kind) not in due or ctx.modes.system_paused(system):
             continue
         try:
             _read_feed(ctx, system, kind, every_seconds)
@@ -64,7 +69,7 @@ def observe(ctx: Context, *, every_seconds: float, force: bool = False) -> Total
             ctx.totals.done[f"{system} feed waits for the vendor's limit until {err.until:%H:%M:%S}"] += 1
         except Transient as err:
             ctx.totals.done[f"{system} {kind} feed failed, is tried again: {err}"[:200]] += 1
-    if NEAR_TODAY in due:
+    if NEAR_TODAY in due and not ctx.modes.system_paused(C):
         _near_today(ctx, every_seconds * NEAR_TODAY_EVERY)
     ctx.totals.stopped_reason = "observed"
     if stopped:

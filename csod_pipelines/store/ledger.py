@@ -3,10 +3,12 @@
 ledger_operations  an operation is opened with its intent before the write it stands for, and closed after
 recorder           the HTTP calls that served it
 ledger_views       all of it as people read it
+ledger_open        what ended badly and was followed by nothing better
 """
 
 from __future__ import annotations
 
+from csod_pipelines.store.ledger_open import standing
 from csod_pipelines.store.ledger_operations import (
     OpenOperation,
     close_operation,
@@ -21,5 +23,5 @@ from csod_pipelines.store.recorder import LedgerRecorder, begin_exchange, end_ex
 
 __all__ = [
     "ExchangeRow", "LedgerRecorder", "OpenOperation", "OperationRow", "begin_exchange", "close_operation", "counts", "current_operation",
-    "end_exchange", "exchanges_of", "forget_person", "open_operation", "open_operations", "operations",
+    "end_exchange", "exchanges_of", "forget_person", "open_operation", "open_operations", "operations", "standing",
 ]  # fmt: skip

@@ -221,3 +221,35 @@ def _must(link: Link | None, link_id: int) -> Link:
     if link is None:
         raise LookupError(f"there is no link:{link_id}")
     return link
+
+
+_DELETE = text("DELETE FROM link WHERE id = :id")
+
+
+def forget(conn: Connection, link_id: int) -> None:
+    """A person ended the pair as a mistake: the two records never belonged together. Its images go with it."""
+    conn.execute(_DELETE, {"id": link_id})
+
+
+_ABANDON = text("""
+    DELETE FROM work WHERE subject = :subject AND (owner IS NULL OR lease_until <= app_now()) RETURNING up_to_event""")
+_IN_WORK = text("SELECT up_to_event FROM work WHERE subject = :subject FOR UPDATE")
+
+
+def abandon_work(conn: Connection, link_id: int) -> int | None:
+    """Drop the link's unit of work; the number up to which deliveries were about it, 0 without any. None: a worker holds it now."""
+    subject = f"link:{link_id}"
+    if conn.execute(_IN_WORK, {"subject": subject}).one_or_none() is None:
+        return 0
+    return conn.execute(_ABANDON, {"subject": subject}).scalar_one_or_none()
+
+
+_LIST = text(f"""
+    SELECT {_COLUMNS} FROM link WHERE (CAST(:kind AS text) IS NULL OR kind = :kind) AND (CAST(:state AS text) IS NULL OR state = :state)
+      AND pairing = :pairing ORDER BY id DESC LIMIT :limit""")
+
+
+def newest(conn: Connection, *, kind: str | None, state: str | None, limit: int = 100, pairing: str = PAIRING) -> list[Link]:
+    """For people: the newest links of a kind in a state, either left open."""
+    rows = conn.execute(_LIST, {"kind": kind, "state": state, "limit": limit, "pairing": pairing})
+    return [Link(**row._asdict()) for row in rows]

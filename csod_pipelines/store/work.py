@@ -203,7 +203,7 @@ def park(conn: Connection, claim: Claim, *, reason: str, params: Mapping[str, An
 
 _UNPARK = text("""
     UPDATE work SET parked_at = NULL, parked_reason = NULL, parked_params = NULL, ready_at = app_now(), attempts = 0
-    WHERE subject = work_unit(:subject) AND parked_reason IS NOT NULL""")
+    WHERE subject IN (:subject, work_unit(:subject)) AND parked_reason IS NOT NULL""")
 
 
 def unpark(conn: Connection, subject: str) -> bool:
