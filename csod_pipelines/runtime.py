@@ -213,7 +213,7 @@ def administrate_options(settings: Settings) -> AdministrateOptions:
         client_id=access.client_id,
         client_secret=access.client_secret,
         ui_url=administrate_ui(settings),
-        feed_overlap_seconds=min(FEED_OVERLAP_SECONDS, int(24 * settings.feed_seconds)),
+        feed_overlap_seconds=min(FEED_OVERLAP_SECONDS, int(4 * settings.feed_seconds)),
         region=config.administrate.region,
         vendor_field=config.administrate.vendor_field,
         batch_size=config.limits.administrate_batch,
