@@ -133,11 +133,13 @@ class Brakes(Section):
     withdrawals: Brake = Brake(count=100, percent=5)
     """Registrations cancelled or withdrawn; one cancelled offering counts once."""
     moves: Brake = Brake(count=200, percent=10)
-    """Renames and moves to another parent."""
+    """OUs, locations, subjects and vendors renamed or moved to another parent; users moved to another OU."""
     minimum: int = Field(default=5, ge=1)
     """No brake stops a flow before this many writes."""
     empty_side: int = Field(default=10, ge=1)
     """A side that reads no rows although this many links live stops the flow."""
+    writes_in_ten_minutes: int = Field(default=5, ge=1)
+    """A record written more often than this within ten minutes is parked: the two systems may be undoing each other's changes."""
 
 
 class Limits(Section):

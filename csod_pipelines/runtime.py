@@ -202,6 +202,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         },
         brake_minimum=config.brakes.minimum,
         empty_side=config.brakes.empty_side,
+        write_limit_in_ten_minutes=config.brakes.writes_in_ten_minutes,
     )
 
 
