@@ -78,6 +78,8 @@ def why_not(engine: "Engine", flow: Flow) -> str | None:
         return _nothing_ready(waiting)
     if engine.paused(flow):
         return f"{waiting.ready} ready; paused by an operator. `csod-pipelines resume {flow.value}` goes on"
+    if (why := engine.held(flow)) is not None:
+        return f"{waiting.ready} ready; {why}"
     if engine.mode(flow) is Mode.OFF:
         return f"{waiting.ready} ready; the flow is switched off (modes.{flow.value} of csod_pipelines.yaml)"
     if worker := engine.drainer(flow):

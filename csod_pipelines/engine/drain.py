@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from csod_pipelines.engine.context import Context
+from csod_pipelines.engine.errors import BrakeOn, FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.routes import is_routed
 from csod_pipelines.engine.totals import Totals
@@ -16,7 +18,7 @@ from csod_pipelines.engine.units import forward, settle_unchanged, with_prerequi
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import leases, links, work
-from csod_pipelines.store.work import Claim
+from csod_pipelines.store.work import Claim, Fenced
 from csod_pipelines.systems.errors import VendorError
 
 PREFETCH_FROM = 3  # fewer units than this are read one by one
@@ -96,10 +98,20 @@ def _round(ctx: Context, flow: Flow, owner: str) -> bool:
         ctx.guard.hold(claim.subject)
     try:
         work_batch(ctx, claims)
+    except FlowStopped as err:
+        _give_back(ctx, claims, reason="brake_on" if isinstance(err, BrakeOn) else "credentials_refused")
+        raise
     finally:
         for claim in claims:
             ctx.guard.drop(claim.subject)
     return True
+
+
+def _give_back(ctx: Context, claims: Sequence[Claim], *, reason: str) -> None:
+    """What a stopped flow did not come to is free at once, not when its leases run out."""
+    for claim in claims:
+        with suppress(Fenced), ctx.database.begin() as conn:  # fenced: it was worked, and ended
+            work.postpone(conn, claim, seconds=0, reason=reason, count_attempt=False)
 
 
 def work_batch(ctx: Context, claims: Sequence[Claim]) -> None:

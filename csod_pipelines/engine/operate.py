@@ -15,7 +15,7 @@ from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.modes import GO_LIVE, pause_name
 from csod_pipelines.engine.planning import KINDS_OF_FLOW, Plan, make_plan
 from csod_pipelines.model.keys import Flow, SystemName
-from csod_pipelines.store import controls
+from csod_pipelines.store import controls, work
 
 EVERYTHING = "all"
 MOST_HOURS = 24 * 7
@@ -69,6 +69,7 @@ def resume(ctx: Context, target: str, by: By) -> bool:
         if known is None or not known.value.get("paused"):
             return False
         controls.set_control(conn, pause_name(name), {"paused": False}, by.who, by.why)
+        work.hasten(conn, reason="flow_paused")
     ctx.modes.look_again()
     return True
 
@@ -113,6 +114,7 @@ def release_brake(ctx: Context, flow_word: str, *, plan_digest: str, hours: floa
     with ctx.database.begin() as conn:
         controls.set_control(conn, released_name(flow), {"plan": plan.digest, "allowed": allowed}, by.who, by.why, until)
         controls.set_control(conn, held_name(flow), {"on": False, "plan": plan.digest}, by.who, by.why)
+        work.hasten(conn, reason="brake_on")
     ctx.modes.look_again()
     return Released(flow=flow, counts=plan.counts, until=until)
 
@@ -127,6 +129,7 @@ def unhold(ctx: Context, flow_word: str, by: By) -> bool:
         if known is None or not known.value.get("on"):
             return False
         controls.set_control(conn, held_name(flow), {"on": False}, by.who, by.why)
+        work.hasten(conn, reason="brake_on")
     ctx.modes.look_again()
     return True
 

@@ -21,8 +21,8 @@ from csod_pipelines.store.work_types import Claim, Fenced, Mark, Member, NameHel
 from csod_pipelines.store.work_views import parked, peek, waiting
 
 __all__ = [
-    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "claim", "claim_subject", "finish", "finish_many", "mark",
-    "park", "parked", "peek", "postpone", "rename", "renew", "unpark", "wait_for", "waiting", "wake",
+    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "claim", "claim_subject", "finish", "finish_many", "hasten",
+    "mark", "park", "parked", "peek", "postpone", "rename", "renew", "unpark", "wait_for", "waiting", "wake",
 ]  # fmt: skip
 
 LEASE_SECONDS = 30.0
@@ -209,6 +209,17 @@ _UNPARK = text("""
 def unpark(conn: Connection, subject: str) -> bool:
     """Make a parked unit ready. False when it was not parked."""
     return conn.execute(_UNPARK, {"subject": subject}).rowcount > 0
+
+
+_HASTEN = text("""
+    UPDATE work SET ready_at = app_now(), reason = NULL
+    WHERE reason = :reason AND owner IS NULL AND parked_reason IS NULL AND ready_at > app_now()
+      AND (CAST(:flow AS text) IS NULL OR flow = :flow)""")
+
+
+def hasten(conn: Connection, *, reason: str, flow: str | None = None) -> int:
+    """What waits for this reason is ready now: it ended sooner than was thought."""
+    return conn.execute(_HASTEN, {"reason": reason, "flow": flow}).rowcount
 
 
 def _held(rows: int, claim: Claim) -> None:

@@ -44,6 +44,7 @@ class FakeEngine:
     drainers: dict[Flow, str] = field(default_factory=dict)
     modes: dict[Flow, Mode] = field(default_factory=dict)
     pauses: set[Flow] = field(default_factory=set)
+    holds: dict[Flow, str] = field(default_factory=dict)
     due: list[str] = field(default_factory=list)
     deliveries: dict[str, int] = field(default_factory=dict)
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
@@ -85,6 +86,9 @@ class FakeEngine:
 
     def paused(self, flow: Flow) -> bool:
         return flow in self.pauses
+
+    def held(self, flow: Flow) -> str | None:
+        return self.holds.get(flow)
 
     def feeds_due(self) -> list[str]:
         return self.due

@@ -79,6 +79,16 @@ def test_a_paused_flow_is_not_started_and_the_tick_says_how_to_go_on(
     assert "csod-pipelines resume people_sync" in tick(location, instance, house).skip_message
 
 
+def test_a_flow_held_by_a_brake_is_not_started_and_the_tick_says_how_to_release_it(
+    location: dg.Definitions, instance: dg.DagsterInstance, house: FakeHouse, engine: FakeEngine
+) -> None:
+    engine.work[Flow.PEOPLE] = waiting(ready=3)
+    engine.holds[Flow.PEOPLE] = "people_sync is held by the brake on deactivations: csod-pipelines brake release people_sync"
+    skipped = tick(location, instance, house).skip_message
+    assert skipped.startswith("3 ready; people_sync is held by the brake")
+    assert "brake release" in skipped
+
+
 def test_a_flow_that_is_off_is_not_started_and_one_that_observes_is(
     location: dg.Definitions, instance: dg.DagsterInstance, house: FakeHouse, engine: FakeEngine
 ) -> None:
