@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -22,11 +23,11 @@ STOPPED_TAG = "csod/stopped"
 COLUMNS = (
     "when",
     "what",
-    "administrate",
-    "cornerstone",
     "outcome",
     "reason",
     "what_to_do",
+    "administrate",
+    "cornerstone",
     "request",
     "answer",
     "administrate_url",
@@ -34,6 +35,30 @@ COLUMNS = (
     "run",
     "operation",
 )
+
+#: What a run shows of its operations: Dagster squeezes a wide table until nothing in it can be read. The links stand in
+#: recent_operations and trace_record.
+_LEFT_OUT = ("administrate_url", "cornerstone_url", "run")
+
+#: Why a run ended, for people; anything else is a sentence already.
+_ENDS = {
+    "lingered": "no further change came",
+    "drained": "nothing was left to do",
+    "max_runtime": "its time was up, the next run goes on",
+    "lease_held": "another run was at work already",
+    "off": "the flow is switched off",
+    "paused": "the flow was paused",
+    "planned": "it was a plan",
+    "observed": "every feed that was due has been read",
+    "imported": "everything has been imported",
+    "reconciled": "everything has been compared",
+    "applied": "the month is done",
+}
+
+#: Dagster calls an asset unsynced when the version of one before it has changed. A flow brings two systems in step and hands
+#: nothing on, so all of them carry this one.
+_VERSION = dg.DataVersion("in step")
+_VERSION_TAG = "dagster/data_version"
 
 PARKED_COLUMNS = ("since", "subject", "flow", "reason", "do")
 
@@ -88,7 +113,7 @@ def report(
     """The result of a run on its asset: a materialization when applied, an observation when it was a plan."""
     shown = _shown(context, house, totals, mode=mode, key=key) | dict(more or {})
     if was_applied(totals, mode=mode):
-        yield dg.MaterializeResult(asset_key=key, metadata=shown)
+        yield dg.MaterializeResult(asset_key=key, metadata=shown, data_version=_VERSION)
         return
     for partition in context.partition_keys if context.has_partition_key_range or context.has_partition_key else [None]:
         context.log_event(dg.AssetObservation(asset_key=key, partition=partition, metadata=shown))
@@ -100,8 +125,10 @@ def report_partition(
     """The same for one partition of several in a run, written at once: a later crash leaves the finished ones marked,
     each with its own numbers (a MaterializeResult would mark all of them, and only at the end)."""
     shown = _shown(context, house, totals, mode=mode, key=key)
-    event = dg.AssetMaterialization if was_applied(totals, mode=mode) else dg.AssetObservation
-    context.log_event(event(asset_key=key, partition=partition, metadata=shown))
+    if was_applied(totals, mode=mode):
+        context.log_event(dg.AssetMaterialization(asset_key=key, partition=partition, metadata=shown, tags={_VERSION_TAG: _VERSION.value}))
+    else:
+        context.log_event(dg.AssetObservation(asset_key=key, partition=partition, metadata=shown))
 
 
 def was_applied(totals: Totals, *, mode: RunMode) -> bool:
@@ -122,7 +149,18 @@ def _shown(context: dg.AssetExecutionContext, house: House, totals: Totals, *, m
 def _operations(context: dg.AssetExecutionContext, house: House, *, most: int) -> dict[str, dg.TableMetadataValue]:
     """The run's newest operations as the ledger has them, with request and answer."""
     rows = house.engine.operations(run_id=context.run.run_id, limit=min(most, TABLE_ROWS)) if most else []
-    return {"operations": table(rows, columns=COLUMNS)} if rows else {}
+    return {"operations": table([_compact(row) for row in rows], columns=COLUMNS)} if rows else {}
+
+
+def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Without links, without the address of the host, and with a time that reads as one."""
+    shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
+    if isinstance(shown.get("when"), str):
+        shown["when"] = shown["when"][:19].replace("T", " ")
+    method, _, url = str(shown.get("request") or "").partition(" ")
+    if url:
+        shown["request"] = f"{method} {urlsplit(url).path or url}"
+    return shown
 
 
 def metadata(totals: Totals | None) -> dict[str, Any]:
@@ -164,7 +202,7 @@ def in_words(totals: Totals) -> str:
     done = ", ".join(f"{number} {what}" for what, number in sorted(totals.done.items())) or "nothing written"
     failed = f"; {totals.failed} failed or only partly done" if totals.failed else ""
     waiting = f"; {totals.waiting} still waiting" if totals.waiting else ""
-    stopped = f"; ended: {totals.stopped_reason}" if totals.stopped_reason else ""
+    stopped = f"; ended: {_ENDS.get(totals.stopped_reason, totals.stopped_reason)}" if totals.stopped_reason else ""
     return f"{totals.read} records read, {done}{failed}{waiting}{stopped}"
 
 
