@@ -1,0 +1,1 @@
+"""What is measured, beside what it is held against, in one run: `make bench`, `make bench ONLY=import`, `make bench FULL=1`."""

@@ -1,0 +1,61 @@
+"""docs/benchmarks.md, made from bench/results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from csod_pipelines_tests.bench.catalogue import MEASUREMENTS
+from csod_pipelines_tests.bench.table import cells
+
+HEAD = """# Benchmarks
+
+Made by `make bench` from `bench/results.json`; do not edit by hand. `make bench FULL=1` adds the long figures, `make bench ONLY=import`
+measures one subject anew.
+
+Every ratio compares two things of the same run on the same machine. The database is the embedded PostgreSQL with every commit flushed
+to the disk; both vendors are the sandboxes, each a process of its own that shares the cores with what is measured; all traffic is HTTP.
+A target that is not reached says **not met**.
+"""
+
+
+def write_page(results: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(_lines(results)) + "\n")
+
+
+def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+    yield HEAD
+    yield from _machine(results)
+    what = {m.name: m.what for m in MEASUREMENTS}
+    for name, measured in results["measurements"].items():
+        yield f"\n## {name.capitalize()}: {what.get(name, '')}\n"
+        if measured.get("error"):
+            yield f"This measurement broke: {measured['error']}.\n"
+        yield from _tables(measured["rows"])
+        scope = "`FULL=1`, " if measured["full"] else ""
+        yield f"\n_{scope}{measured['measured_at']}, commit {measured['commit']}, took {measured['took_seconds']:.0f} s._"
+
+
+def _machine(results: Mapping[str, Any]) -> Iterator[str]:
+    machine, versions = results["machine"], results["versions"]
+    yield f"Machine: {machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB, {machine['system']}; one flush to the"
+    yield f"disk takes {machine['flush_ms']} ms; load at the start {machine['load_at_start']}."
+    yield f"\nVersions: {', '.join(f'{name} {version}' for name, version in versions.items())}."
+
+
+def _tables(rows: list[Mapping[str, Any]]) -> Iterator[str]:
+    for section, group in groupby(rows, key=lambda row: row["section"]):
+        found = list(group)
+        yield f"\n### {section}\n"
+        yield "| what | figure | held against | ratio | target | |"
+        yield "|---|---|---|---|---|---|"
+        for row in found:
+            what, figure, against, ratio, target, verdict = (cell.replace("|", "\\|") for cell in cells(row))
+            yield f"| {what} | {figure} | {against} | {ratio} | {target} | {'**not met**' if verdict == 'not met' else verdict} |"
+        notes = list(dict.fromkeys(row["note"] for row in found if row["note"]))
+        if notes:
+            yield ""
+            yield from (f"- {note}" for note in notes)

@@ -1,0 +1,72 @@
+"""The daily comparison of the organisation: our own time beside that of fetching both sides, and exactly the writes that are due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from csod_pipelines.model.keys import Kind
+from csod_pipelines.settings import variable
+from csod_pipelines_tests.bench.importing import without_limits
+from csod_pipelines_tests.bench.rows import Row
+from csod_pipelines_tests.bench.stage import Stage, folder, stage
+from csod_pipelines_tests.bench.virtual import Stopwatch
+
+SECTION = "Daily reconciliation of OUs, 1 % changed"
+OUS, OUS_FULL = 10_000, 100_000
+CHANGED_SHARE = 0.01
+OWN_SECONDS, OWN_OUS = 5.0, 100_000
+DIVISION = 2
+
+
+def measure(*, full: bool) -> Iterator[Row]:
+    with stage() as made, folder() as home:
+        yield from _measured(made, home, ous=OUS_FULL if full else OUS)
+
+
+def _measured(made: Stage, home: Path, *, ous: int) -> Iterator[Row]:
+    made.administrate.config(rate_limit_requests=None)
+    made.cornerstone.config(limits="off")
+    made.cornerstone.reset(users=1, ous=ous, events=0, sessions_per_event=0, learners_per_session=0)
+    made.variables[variable("config")] = str(without_limits(home))
+    with made.house() as house:
+        imported = house.engine.import_baseline(Kind.ORG_UNIT, mode="apply", owner="bench").dispositions["applied"]
+    changed = _rename(made, count=max(1, round(imported * CHANGED_SHARE)))
+    watch, since = Stopwatch(), made.administrate.last()
+    with made.house(seams=watch) as house:
+        started = time.monotonic()
+        house.engine.reconcile(Kind.ORG_UNIT, mode="apply", owner="bench")
+        seconds = time.monotonic() - started
+    own, target = seconds - watch.vendors, OWN_SECONDS * imported / OWN_OUS
+    yield Row(
+        section=SECTION,
+        name=f"our own time for {imported:,} accounts",
+        figure=own,
+        unit="s",
+        against=f"waiting for the vendors: {watch.vendors:.1f} s in {watch.calls} calls",
+        ratio=own / target,
+        target=f"<= {target:.1f} s ({OWN_SECONDS:.0f} s for {OWN_OUS:,})",
+        met=own <= target,
+        note="Everything but the time between sending a call and having its answer; the ratio is to the target.",
+    )
+    writes = [row for row in made.administrate.requests(since) if row["effect"] not in ("none", "log")]
+    yield Row(
+        section=SECTION,
+        name="writes",
+        figure=len(writes),
+        unit="",
+        against=f"changes: {changed}",
+        ratio=len(writes) / changed,
+        target="exactly the changes",
+        met=len(writes) == changed,
+    )
+
+
+def _rename(made: Stage, *, count: int) -> int:
+    """Every hundredth division gets another name; returns how many did."""
+    divisions = [row for row in made.cornerstone.state("ous") if row["type_id"] == DIVISION and row["active"]]
+    chosen = divisions[:: max(1, len(divisions) // count)][:count]
+    for row in chosen:
+        made.cornerstone.act("rename_ou", id=row["id"], name=f"{row['name'][:60]} renamed")
+    return len(chosen)
