@@ -121,8 +121,10 @@ def _write(
             meanwhile = changed(image_of(fresh), image_of(peer)) - sent  # edited there since we read: for the reconciliation to see
             with ctx.database.begin() as conn:
                 _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile)
-                if cancelling:
+                if cancelling or (isinstance(owner.value, Offering) and "max_places" in sent):
+                    # everybody is withdrawn; or a place was added, for which somebody may have been waiting
                     work.mark(conn, [work.Mark(subject=roster_subject(owner.id), flow="enrollment_sync")])
+                if cancelling:
                     op.close(
                         conn, OperationOutcome.PARTIAL, "cancel_session_by_hand", params={"session": peer.facts.get("code") or peer.id}
                     )

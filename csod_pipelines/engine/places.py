@@ -46,6 +46,11 @@ class Seat:
         return SystemName(asked) if asked else None
 
     @property
+    def held(self) -> bool:
+        """Cornerstone holds a request or a place on the waiting list, which only somebody there can turn into a seat."""
+        return self.row is not None and _state(self.row) is EnrollmentState.HOLDING
+
+    @property
     def answered(self) -> bool:
         """The Cornerstone row is another one than when we registered: it is what became of our registration."""
         return self.pending and self.link is not None and self.row is not None and self.row.id != self.link.facts.get("before")
@@ -62,6 +67,8 @@ class OfferingFacts:
     cancelled: bool
     parts: dict[str, str]
     code: str
+    seats: int | None = None  # places as the session was told last
+    room: str = ""  # places and seats in use in Administrate: what a refusal for lack of a place depends on
 
 
 def offering_facts(ctx: Context, event_id: str) -> OfferingFacts | None:
@@ -87,7 +94,19 @@ def offering_facts(ctx: Context, event_id: str) -> OfferingFacts | None:
         cancelled=link.state == "tombstone" or base.get("state") == "cancelled",
         parts=dict(link.facts.get("parts") or {}),
         code=str(base.get("code") or link.facts.get("code") or event_id),
+        seats=base.get("max_places"),
     )
+
+
+def with_room(offering: OfferingFacts, here: Roster) -> OfferingFacts:
+    active = sum(_state(row) is EnrollmentState.ACTIVE for row in here.rows)
+    return replace(offering, room=f"{here.facts.get('places')} places, {active} active, {here.facts.get('held_elsewhere')} held")
+
+
+def seats_moved(offering: OfferingFacts, here: Roster) -> bool:
+    """Places were held or given back without a change of the event itself, which nothing else would tell."""
+    places, held = here.facts.get("places"), here.facts.get("held_elsewhere") or 0
+    return not offering.cancelled and places is not None and max(0, places - held) != offering.seats
 
 
 @dataclass(slots=True, kw_only=True)

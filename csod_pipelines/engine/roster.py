@@ -13,9 +13,10 @@ from csod_pipelines.engine import roster_agreement
 from csod_pipelines.engine import roster_writes as writes
 from csod_pipelines.engine.context import Context, End, WouldApply
 from csod_pipelines.engine.ends import RosterEnd, merged
-from csod_pipelines.engine.places import OfferingFacts, Seat, Seating, offering_facts, plan_seat, seat
+from csod_pipelines.engine.leftovers import settle_leftovers
+from csod_pipelines.engine.places import OfferingFacts, Seat, Seating, offering_facts, plan_seat, seat, seats_moved, with_room
 from csod_pipelines.engine.results import bring_results
-from csod_pipelines.model.keys import SystemName
+from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Roster
 from csod_pipelines.sync.roster import RosterAction, RosterStep
@@ -31,8 +32,11 @@ def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
         return RosterEnd(overall=End(disposition=Disposition.IGNORED, reason="offering_not_managed"))
     here, there = ctx.systems[A].roster(event_id), ctx.systems[C].roster(offering.session_id)
     ctx.totals.read += len(here.rows) + len(there.rows)
+    if seats_moved(offering, here) and not ctx.dry:
+        ctx.first(str(RecordKey(Kind.OFFERING, A, event_id)))
     ends: dict[tuple[str, str], list[End]] = defaultdict(list)
     for rounds_left in reversed(range(MAX_ROUNDS)):
+        offering = with_room(offering, here)
         seating = seat(ctx, offering, here, there)
         planned = [(entry, plan_seat(ctx, offering, entry, complete=there.complete)) for entry in seating.seats]
         wrote = _apply(ctx, subject, offering, planned, ends)
@@ -61,6 +65,8 @@ def _concluded(
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
         result.again_seconds = UNRESOLVED_SECONDS
     bring_results(ctx, subject, offering, [entry for entry, _ in planned], result)
+    if not ctx.dry:
+        settle_leftovers(ctx, subject, seating.seats)
     return result
 
 

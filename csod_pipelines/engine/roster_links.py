@@ -45,6 +45,10 @@ def intent_for(ctx: Context, subject: str, entry: Seat, action: str, target: Sys
 DONE = dict.fromkeys(("asked", "before", "pending", "operation", "title", "refused"))
 
 
+#: Administrate refuses these while the event is full; each place that is added or given up is a reason to try again.
+NEED_A_PLACE = ("enroll", "reactivated")
+
+
 def claimed_link(ctx: Context, offering: OfferingFacts, entry: Seat, side: SystemName, id: str, **asking: str | None) -> Link:
     """Our link of this place, claimed before anything is sent; a tombstone opens a new generation. ``asking`` says what will be."""
     facts = {"event": offering.event_id, **asking}
@@ -70,7 +74,8 @@ def _held_id(link: Link, side: SystemName) -> str | None:
 
 def refusal_of_inputs(entry: Seat, offering: OfferingFacts, action: str = "register") -> str:
     row = entry.row.id if entry.row is not None and action != "register" else ""
-    return input_digest([action, entry.learner.id if entry.learner else "", entry.user_id, offering.session_id, row])
+    room = [offering.room] if action in NEED_A_PLACE else []
+    return input_digest([action, entry.learner.id if entry.learner else "", entry.user_id, offering.session_id, row, *room])
 
 
 def refused_before(entry: Seat, offering: OfferingFacts, action: str = "register") -> bool:

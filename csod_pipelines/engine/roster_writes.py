@@ -110,22 +110,24 @@ def people_of(ctx: Context, side: SystemName, ids: Sequence[str]) -> list[Record
 
 def confirm(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> bool:
     """Poll the session roster shortly for people we registered. True when at least one appeared."""
-    waiting = {entry.user_id for entry in entries if entry.pending}
+    waiting = {entry.user_id for entry in entries if entry.pending and not entry.held}
     if not waiting or ctx.dry:
         return False
     deadline = ctx.clock.monotonic() + ctx.options.confirm_wait_seconds
     seen: set[str] = set()
     while not waiting <= seen and ctx.clock.monotonic() < deadline:
         ctx.clock.sleep(ctx.options.confirm_poll_seconds)
-        seen = _active_people(ctx.systems[C].roster(offering.session_id))
+        seen = _people_shown(ctx.systems[C].roster(offering.session_id))
     if not waiting <= seen:
         _give_up_late_ones(ctx, offering, [entry for entry in entries if entry.user_id in waiting - seen])
     return bool(waiting & seen)
 
 
-def _active_people(roster: Roster) -> set[str]:
+def _people_shown(roster: Roster) -> set[str]:
+    """Seated, or put on the waiting list or before an approver: either way the assignment was carried out."""
     rows = (row.value for row in roster.rows)
-    return {value.person_id for value in rows if isinstance(value, Enrollment) and value.state is EnrollmentState.ACTIVE}
+    taken_up = (EnrollmentState.ACTIVE, EnrollmentState.HOLDING)
+    return {value.person_id for value in rows if isinstance(value, Enrollment) and value.state in taken_up}
 
 
 def _give_up_late_ones(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> None:

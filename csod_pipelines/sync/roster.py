@@ -74,7 +74,10 @@ def plan_place(place: Place) -> RosterStep:
     base = place.base or place.pending  # what we asked for on the learner's behalf counts as agreed until it is answered
     here = _present(place.administrate, base=base, complete=True)
     there = _present(place.cornerstone, base=place.base or place.answered, complete=place.cornerstone_complete)
-    if place.pending and not there and not place.answered:
+    holding = _state(place.cornerstone) is EnrollmentState.HOLDING
+    if place.pending and holding and not here:
+        return RosterStep(RosterAction.WITHDRAW, "cancelled_in_administrate")  # or the waiting list would seat somebody who left
+    if place.pending and not there and (holding or not place.answered):
         return _unconfirmed(place)
     if here == there:
         if here == place.base and not place.pending and place.asked is None:

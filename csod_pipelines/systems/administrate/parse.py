@@ -142,7 +142,7 @@ def event(node: Node, *, sessions: Iterable[Node]) -> Record:
         title=node.get("title") or "",
         state=OFFERING_STATES[node.get("lifecycleState") or "draft"],
         min_places=node.get("minPlaces"),
-        max_places=node.get("maxPlaces"),
+        max_places=seats_for_all(node),
         location_id=place,
         parts=tuple(parts),
     )
@@ -163,6 +163,15 @@ def event(node: Node, *, sessions: Iterable[Node]) -> Record:
         course_code=(node.get("courseTemplate") or {}).get("code"),
         part_external_ids={item["id"]: {pair["name"]: pair["value"] for pair in item.get("externalIds") or ()} for item in kept},
     )
+
+
+def seats_for_all(node: Node) -> int | None:
+    """The places that anybody may take: all of them, less those that are held without a registration."""
+    most, taken = node.get("maxPlaces"), seats_taken(node)
+    named = ((node.get("active") or {}).get("pageInfo") or {}).get("totalRecords")
+    if most is None or taken is None or named is None:
+        return most
+    return max(0, most - max(0, taken - named))
 
 
 def seats_taken(node: Node) -> int | None:
