@@ -19,7 +19,8 @@ def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (
     """Settle, then hold the house to its promises.
 
     ``differ``: beginnings or pieces of the sentences in which the two sides may, and must, still differ; one each.
-    ``parked``: pieces of the reasons that must be parked, and no others. ``killed``: calls cut off before they could be told.
+    ``parked``: pieces of the reasons that must be parked, and no others. What an earlier scenario of the module left so stands.
+    ``killed``: calls cut off before they could be told.
     """
     stage.settle()
     _nothing_to_write(stage)
@@ -44,21 +45,25 @@ def _same_records(stage: Stage, differ: list[str]) -> None:
         portal="sandbox",
         now=stage.shells["cornerstone"].shell.clock.now().isoformat(),
     )
+    new = [sentence for sentence in found if sentence not in stage.standing]
+    stage.standing[:] = found
     for piece in differ:
         mine = [sentence for sentence in found if piece in sentence]
         assert mine, f"nothing differs as {piece!r} says; found {found}"
-        found.remove(mine[0])
-    assert found == []
+        new = [sentence for sentence in new if sentence != mine[0]]
+    assert not new, new
 
 
 def _parked(stage: Stage, wanted: list[str]) -> None:
     rows = stage.house.engine.parked()
     left = [f"{row['subject']}: {row['reason']}" for row in rows]
+    new = [line for line in left if line not in stage.parked]
+    stage.parked[:] = left
     for piece in wanted:
         mine = [line for line in left if piece in line]
         assert mine, f"nothing is parked for {piece!r}: {left}"
-        left.remove(mine[0])
-    assert left == []
+        new = [line for line in new if line != mine[0]]
+    assert not new, new
 
 
 def _every_call_told(stage: Stage, *, killed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from csod_pipelines.model.keys import Flow
 from csod_pipelines_tests.acceptance.scenarios.epilogue import letters, quiet
 from csod_pipelines_tests.acceptance.scenarios.stage import Stage
 
@@ -93,7 +94,7 @@ def test_a_full_session_puts_the_latecomer_on_the_waiting_list_until_a_seat_is_a
     stage.administrate.act("edit_event", id=event.id, max_places=2)
     event.on_cornerstone("self_register", seated)
     event.register(late)
-    stage.house.engine.drain("enrollment_sync", owner="early", linger_seconds=0)  # before the catalogue raised the seats
+    stage.house.engine.drain(Flow.ENROLLMENT, owner="early", linger_seconds=0)  # before the catalogue raised the seats
     stage.settle()
     if event.status(late) == "Wait Listed":
         event.on_cornerstone("set_status", late, status="Registered")
@@ -125,6 +126,20 @@ def test_two_for_the_last_seat_nobody_confirmed_is_withdrawn_and_a_further_place
     event.on_cornerstone("set_status", here, status="Registered")  # Cornerstone does not promote by itself
     stage.settle()
     assert event.learner(there)["lifecycle_state"] == "active"
+    quiet(stage)
+
+
+def test_a_learner_cancelled_while_wait_listed_leaves_the_waiting_list(stage: Stage) -> None:
+    event, seated, waiting = stage.event(places=1), stage.person(), stage.person()
+    stage.settle()
+    event.on_cornerstone("self_register", seated)
+    learner = event.register(waiting)
+    stage.settle()
+    assert event.status(waiting) == "Wait Listed"
+    stage.administrate.act("cancel_learner", id=learner)
+    stage.settle()
+    assert event.status(waiting) == "Withdrawn"
+    assert event.learner(seated)["lifecycle_state"] == "active", "the place that was given up is the other's now"
     quiet(stage)
 
 
