@@ -81,14 +81,11 @@ def test_the_page_is_what_the_registers_say() -> None:
 def _texts(tree: ast.AST) -> Iterator[str]:
     """Every text in the code that is no docstring."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _begins_with_text(node)}
+    heads = (node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and node.body)
+    docstrings = {id(head.value) for head in heads if isinstance(head, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
-
-
-def _begins_with_text(node: Any) -> bool:
-    return bool(node.body) and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
 
 
 VENDOR_PATH = re.compile(r"/services/|/services$|services/api|/oauth2?/|/graphql|/DeepLink|/phnx/|^/x/|^/v\d/")
