@@ -49,7 +49,8 @@ class Intent:
 
 @dataclass(slots=True, kw_only=True)
 class Operation:
-    """An open intent. ``close`` writes its outcome in the caller's transaction and adds it to the run's totals."""
+    """An open intent. ``close`` writes its outcome in the caller's transaction and adds it to the run's totals; many are closed at
+    once by ``ledger.close_all`` of their ``ending``s."""
 
     id: UUID
     intent: Intent
@@ -67,19 +68,23 @@ class Operation:
         administrate_id: str | None = None,
         cornerstone_id: str | None = None,
     ) -> None:
+        ending = self.ending(outcome, reason, params=params, detail=detail, administrate_id=administrate_id, cornerstone_id=cornerstone_id)
+        ledger.close_all(conn, [ending])
+
+    def ending(
+        self,
+        outcome: OperationOutcome,
+        reason: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        detail: str = "",
+        administrate_id: str | None = None,
+        cornerstone_id: str | None = None,
+    ) -> ledger.Closing:
+        """The row of its end, which the caller writes; in the totals it counts from here on."""
         intent = self.intent
         administrate_id = administrate_id or intent.administrate_id
         cornerstone_id = cornerstone_id or intent.cornerstone_id
-        ledger.close_operation(
-            conn,
-            self.id,
-            outcome=outcome.value,
-            reason=reason,
-            params=params or {},
-            detail=detail,
-            administrate_id=administrate_id,
-            cornerstone_id=cornerstone_id,
-        )
         self.closed = True
         self.context.totals.add_operation(
             done=f"{words(intent.kind, intent.target)} {intent.action}",
@@ -92,6 +97,15 @@ class Operation:
                 "reason": reason,
                 "operation": str(self.id),
             },
+        )
+        return ledger.Closing(
+            id=self.id,
+            outcome=outcome.value,
+            reason=reason,
+            params=params or {},
+            detail=detail,
+            administrate_id=administrate_id,
+            cornerstone_id=cornerstone_id,
         )
 
 
@@ -128,7 +142,7 @@ def refuse_unless_live(ctx: Context, intent: Intent) -> None:
         raise WouldApply(End(disposition=Disposition.IGNORED, reason="flow_off"))
     operation = Operation(id=ctx.ids(), intent=intent, context=ctx)
     with ctx.database.begin() as conn:
-        _open(conn, ctx, operation, settle_seconds=None)
+        ledger.open_all(conn, [_opening(ctx, operation, settle_seconds=None)])
         operation.close(conn, OperationOutcome.WOULD_APPLY, "flow_observes")
     raise WouldApply(End(disposition=Disposition.WOULD_APPLY, reason="flow_observes", operations=(operation.id,)))
 
@@ -145,15 +159,14 @@ def _refuse_all_unless_live(ctx: Context, intents: Sequence[Intent]) -> None:
         raise would
 
 
-def _open(conn: Connection, ctx: Context, operation: Operation, *, settle_seconds: float | None, braked: Counted | None = None) -> None:
+def _opening(ctx: Context, operation: Operation, *, settle_seconds: float | None, braked: Counted | None = None) -> ledger.Opening:
     intent = operation.intent
     a, c = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 
     def url(system: SystemName, id: str | None) -> str | None:
         return ctx.systems[system].link_to(RecordKey(intent.kind, system, id), {}) if id else None
 
-    ledger.open_operation(
-        conn,
+    return ledger.Opening(
         id=operation.id,
         subject=intent.subject,
         kind=intent.kind.value,
@@ -187,9 +200,10 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
     braked = ctx.brakes.check(intents[0].flow, intents) if intents else []
     breaker.check(ctx, intents)
     opened = [Operation(id=ctx.ids(), intent=intent, context=ctx) for intent in intents]
+    settle_seconds = ctx.options.settle_seconds
+    openings = [_opening(ctx, op, settle_seconds=settle_seconds, braked=brake) for op, brake in zip(opened, braked, strict=True)]
     with ctx.database.begin() as conn:
-        for operation, counted_as in zip(opened, braked, strict=True):
-            _open(conn, ctx, operation, settle_seconds=ctx.options.settle_seconds, braked=counted_as)
+        ledger.open_all(conn, openings)
     token = ledger.current_operation.set(tuple(operation.id for operation in opened))
     try:
         yield opened
@@ -219,10 +233,9 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
 
 
 def _close_all(ctx: Context, opened: Sequence[Operation], outcome: OperationOutcome, reason: str, err: Exception) -> None:
+    ends = [op.ending(outcome, reason, params={"message": str(err)}, detail=str(err)) for op in opened if not op.closed]
     with ctx.database.begin() as conn:
-        for operation in opened:
-            if not operation.closed:
-                operation.close(conn, outcome, reason, params={"message": str(err)}, detail=str(err))
+        ledger.close_all(conn, ends)
 
 
 @contextmanager

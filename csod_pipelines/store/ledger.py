@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from csod_pipelines.store.ledger_open import standing
 from csod_pipelines.store.ledger_operations import (
+    Closing,
+    Opening,
     OpenOperation,
+    close_all,
     close_operation,
     counts,
     current_operation,
     forget_person,
+    open_all,
     open_operation,
     open_operations,
 )
@@ -22,6 +26,7 @@ from csod_pipelines.store.ledger_views import ExchangeRow, OperationRow, exchang
 from csod_pipelines.store.recorder import LedgerRecorder, begin_exchange, end_exchange
 
 __all__ = [
-    "ExchangeRow", "LedgerRecorder", "OpenOperation", "OperationRow", "begin_exchange", "close_operation", "counts", "current_operation",
-    "end_exchange", "exchanges_of", "forget_person", "open_operation", "open_operations", "operations", "standing",
+    "Closing", "ExchangeRow", "LedgerRecorder", "OpenOperation", "Opening", "OperationRow", "begin_exchange", "close_all",
+    "close_operation", "counts", "current_operation", "end_exchange", "exchanges_of", "forget_person", "open_all", "open_operation",
+    "open_operations", "operations", "standing",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ An operation is opened, with its intent, before the write it stands for is sent.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,101 +46,110 @@ class OpenOperation:
     outcome: str | None
 
 
-_OPEN = text("""
-    WITH opened AS (
-        INSERT INTO operation (id, subject, kind, action, flow, system, run_id, cause, administrate_type, administrate_id,
-            administrate_url, cornerstone_type, cornerstone_id, cornerstone_url, intent_digest, marker, settle_after, brake, brake_unit)
-        VALUES (:id, :subject, :kind, :action, :flow, :system, :run_id, :cause, :administrate_type, :administrate_id,
-            :administrate_url, :cornerstone_type, :cornerstone_id, :cornerstone_url, :intent_digest, :marker,
-            CAST(:settle_after AS timestamptz), :brake, :brake_unit)
-    )
-    INSERT INTO operation_intent (operation_id, salt, intent) VALUES (:id, :salt, :intent)""")
-
-
-def open_operation(
-    conn: Connection,
-    *,
-    id: UUID,
-    subject: str,
-    kind: str,
-    action: str,
-    flow: str,
-    system: str,
-    run_id: str,
-    cause: Mapping[str, Any],
-    administrate_type: str | None = None,
-    administrate_id: str | None = None,
-    administrate_url: str | None = None,
-    cornerstone_type: str | None = None,
-    cornerstone_id: str | None = None,
-    cornerstone_url: str | None = None,
-    intent: bytes = b"",
-    marker: str = "",
-    settle_after: datetime | None = None,
-    salt: bytes | None = None,
-    brake: str | None = None,
-    brake_unit: str | None = None,
-) -> None:
-    """Before the write, committed before it. ``system`` is the side that is written; ``intent`` are canonical bytes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An operation before its write. ``system`` is the side that is written; ``intent`` are canonical bytes.
 
     A salted digest of the intent stays for good; the intent itself can be erased (``forget_person``). ``brake`` names what a
     brake counts this write under, ``brake_unit`` what it counts once."""
-    salt = salt or os.urandom(SALT_BYTES)
-    parameters = {
-        "id": id,
-        "subject": subject,
-        "kind": str(kind),
-        "action": str(action),
-        "flow": str(flow),
-        "system": str(system),
-        "run_id": run_id,
-        "cause": canonical(dict(cause)).decode(),
-        "administrate_type": administrate_type,
-        "administrate_id": administrate_id,
-        "administrate_url": administrate_url,
-        "cornerstone_type": cornerstone_type,
-        "cornerstone_id": cornerstone_id,
-        "cornerstone_url": cornerstone_url,
-        "intent_digest": digest(salt + intent),
-        "marker": marker,
-        "settle_after": settle_after,
-        "brake": brake,
-        "brake_unit": brake_unit,
-        "salt": salt,
-        "intent": intent,
+
+    id: UUID
+    subject: str
+    kind: str
+    action: str
+    flow: str
+    system: str
+    run_id: str
+    cause: Mapping[str, Any]
+    administrate_type: str | None = None
+    administrate_id: str | None = None
+    administrate_url: str | None = None
+    cornerstone_type: str | None = None
+    cornerstone_id: str | None = None
+    cornerstone_url: str | None = None
+    intent: bytes = b""
+    marker: str = ""
+    settle_after: datetime | None = None
+    salt: bytes | None = None
+    brake: str | None = None
+    brake_unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """How an operation ended. ``unknown`` may be followed by what was found out; the last word counts. Ids are those the answer told."""
+
+    id: UUID
+    outcome: str
+    reason: str
+    params: Mapping[str, Any]
+    detail: str = ""
+    administrate_id: str | None = None
+    cornerstone_id: str | None = None
+    status: str | int | None = None
+
+
+_OPENED = (
+    *("subject", "kind", "action", "flow", "system", "run_id", "cause", "administrate_type", "administrate_id", "administrate_url"),
+    *("cornerstone_type", "cornerstone_id", "cornerstone_url", "marker", "brake", "brake_unit"),
+)
+_OPEN = text(f"""
+    WITH given AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:id AS uuid[]), CAST(:intent_digest AS bytea[]), CAST(:settle_after AS timestamptz[]),
+            CAST(:salt AS bytea[]), CAST(:intent AS bytea[]), {", ".join(f"CAST(:{name} AS text[])" for name in _OPENED)})
+            WITH ORDINALITY AS g (id, intent_digest, settle_after, salt, intent, {", ".join(_OPENED)}, place)
+    ), opened AS (
+        INSERT INTO operation (id, intent_digest, settle_after, {", ".join(_OPENED)})
+        SELECT id, intent_digest, settle_after, {", ".join(_OPENED)} FROM given ORDER BY place
+    )
+    INSERT INTO operation_intent (operation_id, salt, intent) SELECT id, salt, intent FROM given""")
+
+
+def open_operation(conn: Connection, **fields: Any) -> None:
+    """One ``Opening``, by its fields. Commit it before the write."""
+    open_all(conn, [Opening(**fields)])
+
+
+def open_all(conn: Connection, openings: Sequence[Opening]) -> None:
+    """In one statement, numbered in the order given. Commit them before the writes they stand for."""
+    if not openings:
+        return
+    salts = [opening.salt or os.urandom(SALT_BYTES) for opening in openings]
+    parameters: dict[str, list[Any]] = {name: [_words(getattr(o, name)) for o in openings] for name in _OPENED}
+    parameters |= {
+        "id": [o.id for o in openings],
+        "intent_digest": [digest(salt + o.intent) for salt, o in zip(salts, openings, strict=True)],
+        "settle_after": [o.settle_after for o in openings],
+        "salt": salts,
+        "intent": [o.intent for o in openings],
     }
     conn.execute(_OPEN, parameters)
 
 
-_CLOSE = text("""
-    INSERT INTO operation_outcome (operation_id, outcome, reason, params, detail, administrate_id, cornerstone_id, status)
-    VALUES (:id, :outcome, :reason, :params, :detail, :administrate_id, :cornerstone_id, :status)""")
+def _words(value: Any) -> str | None:
+    if isinstance(value, Mapping):
+        return canonical(dict(value)).decode()
+    return None if value is None else str(value)
 
 
-def close_operation(
-    conn: Connection,
-    id: UUID,
-    *,
-    outcome: str,
-    reason: str,
-    params: Mapping[str, Any],
-    detail: str = "",
-    administrate_id: str | None = None,
-    cornerstone_id: str | None = None,
-    status: str | int | None = None,
-) -> None:
-    """How it ended. ``unknown`` may be followed by what was found out; the last word counts. Ids are those the answer told."""
-    parameters = {
-        "id": id,
-        "outcome": str(outcome),
-        "reason": str(reason),
-        "params": canonical(dict(params)).decode(),
-        "detail": detail,
-        "administrate_id": administrate_id,
-        "cornerstone_id": cornerstone_id,
-        "status": None if status is None else str(status),
-    }
-    conn.execute(_CLOSE, parameters)
+_CLOSED = ("outcome", "reason", "params", "detail", "administrate_id", "cornerstone_id", "status")
+_CLOSE = text(f"""
+    INSERT INTO operation_outcome (operation_id, {", ".join(_CLOSED)})
+    SELECT id, {", ".join(_CLOSED)}
+    FROM unnest(CAST(:id AS uuid[]), {", ".join(f"CAST(:{name} AS text[])" for name in _CLOSED)})
+        WITH ORDINALITY AS g (id, {", ".join(_CLOSED)}, place) ORDER BY place""")
+
+
+def close_operation(conn: Connection, id: UUID, **fields: Any) -> None:
+    """One ``Closing``, by its fields."""
+    close_all(conn, [Closing(id=id, **fields)])
+
+
+def close_all(conn: Connection, closings: Sequence[Closing]) -> None:
+    """In one statement, numbered in the order given."""
+    if closings:
+        parameters: dict[str, list[Any]] = {name: [_words(getattr(c, name)) for c in closings] for name in _CLOSED}
+        conn.execute(_CLOSE, parameters | {"id": [c.id for c in closings]})
 
 
 _OPEN_ONES = text("""

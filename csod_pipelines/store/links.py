@@ -130,6 +130,32 @@ def claim_link(conn: Connection, *, kind: str, natural_key: str, system: str, id
     return own
 
 
+_CLAIM_MANY = {
+    side: text(f"""
+    INSERT INTO link (pairing, kind, {side}_id, state, natural_digest)
+    SELECT :pairing, :kind, r.id, 'claimed', r.natural FROM unnest(CAST(:ids AS text[]), CAST(:naturals AS bytea[])) AS r (id, natural)
+    ORDER BY r.id
+    ON CONFLICT DO NOTHING RETURNING {_COLUMNS}""")
+    for side in _SIDES
+}
+
+
+def claim_links(
+    conn: Connection, *, kind: str, natural_keys: Mapping[str, str], system: str, pairing: str = PAIRING
+) -> dict[str, Link | Taken]:
+    """``claim_link`` for many, by the record's id: one statement for those that are new."""
+    naturals = [digest(key.encode()) for key in natural_keys.values()]
+    parameters = {"pairing": pairing, "kind": str(kind), "ids": list(natural_keys), "naturals": naturals}
+    found: dict[str, Link | Taken] = {}
+    for row in conn.execute(_CLAIM_MANY[system], parameters):
+        link = Link(**row._asdict())
+        found[link.side(system) or ""] = link
+    for id, natural_key in natural_keys.items():
+        if id not in found:
+            found[id] = claim_link(conn, kind=kind, natural_key=natural_key, system=system, id=id, pairing=pairing)
+    return found
+
+
 def rekey(conn: Connection, link_id: int, natural_key: str) -> bool:
     """The record's name or address changed: free the old natural key for others. False when another link holds the new one."""
     try:
@@ -160,6 +186,33 @@ def bind(conn: Connection, link_id: int, *, system: str, id: str, state: str = "
             raise
         raise AlreadyLinked(other) from err
     return _must(bound, link_id)
+
+
+_BIND_MANY = {
+    side: text(f"""
+    UPDATE link SET {side}_id = r.id, state = :state, facts = facts || CAST(:facts AS jsonb), updated_at = app_now()
+    FROM unnest(CAST(:link_ids AS bigint[]), CAST(:ids AS text[])) AS r (link_id, id) WHERE link.id = r.link_id""")
+    for side in _SIDES
+}
+
+
+def bind_many(conn: Connection, ids: Mapping[int, str], *, system: str, state: str, facts: Mapping[str, Any] | None = None) -> None:
+    """``bind`` for many, by link: in one statement, unless one of them is refused. Raises AlreadyLinked as ``bind`` does."""
+    parameters = {"link_ids": list(ids), "ids": list(ids.values()), "state": state, "facts": canonical(dict(facts or {})).decode()}
+    try:
+        with conn.begin_nested():
+            conn.execute(_BIND_MANY[system], parameters)
+    except IntegrityError:
+        for link_id, id in ids.items():  # tells which, and of which link it is the half
+            bind(conn, link_id, system=system, id=id, state=state, facts=facts)
+
+
+_SET_STATES = text("UPDATE link SET state = :state, updated_at = app_now() WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+def set_states(conn: Connection, link_ids: Sequence[int], state: str) -> None:
+    if link_ids:
+        conn.execute(_SET_STATES, {"ids": list(link_ids), "state": state})
 
 
 _SET_STATE = text(f"UPDATE link SET state = :state, updated_at = app_now() WHERE id = :id RETURNING {_COLUMNS}")
