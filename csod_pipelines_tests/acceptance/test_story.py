@@ -54,7 +54,7 @@ def test_every_step_of_the_story_holds(result: dict[str, Any]) -> None:
     assert not failed
     assert result["ok"]
     assert result["status"] == 0
-    assert len(result["steps"]) >= 19
+    assert len(result["steps"]) >= 20
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ STEPS: tuple[Step, ...] = (
     ledger.ledger_tells_it,
     ledger.failure_is_told,
     ledger.nothing_is_left,
+    ledger.commands_tell_it,
 )
 
 
