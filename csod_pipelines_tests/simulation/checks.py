@@ -1,0 +1,135 @@
+"""What must hold when everything is quiet. Written from the tables of the design, without the engine's or the planners' code."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, text
+
+from csod_pipelines.model.keys import SystemName
+from csod_pipelines.store import inbox
+from csod_pipelines_tests.simulation import tables
+from csod_pipelines_tests.simulation.vendors import Vendor
+
+if TYPE_CHECKING:
+    from csod_pipelines_tests.simulation.house import WorkerHouse
+    from csod_pipelines_tests.simulation.play import Play
+
+A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+READS = {"none", "log"}
+
+
+class Broken(AssertionError):
+    """A rule does not hold; the text says which, and for whom."""
+
+
+def hold(fine: bool, said: str) -> None:
+    if not fine:
+        raise Broken(said)
+
+
+def writes(vendors: Mapping[SystemName, Vendor]) -> int:
+    """How many requests changed something at either vendor."""
+    return sum(1 for vendor in vendors.values() for row in vendor.journal.since(0) if row["effect"] not in READS)
+
+
+def check(play: Play, house: WorkerHouse) -> None:
+    with house.database.read() as conn:
+        explained = Explained(conn)
+        deliveries_add_up(conn, play.stage.mail.stored)
+        nothing_is_left_open(conn)
+        nobody_waits(conn)
+        exchanges_match(conn, play.vendors)
+    tables.people(play.vendors, explained, hold)
+    tables.rosters(play.vendors, play.people.touched, explained, hold)
+    plan_is_empty(play, house)
+
+
+class Explained:
+    """What the ledger and the parked list tell people: a difference that stands there is no silent one."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.parked: dict[str, str] = dict(
+            conn.execute(text("SELECT subject, parked_reason FROM work WHERE parked_reason IS NOT NULL")).tuples().all()
+        )
+        self.failed: defaultdict[str, list[str]] = defaultdict(list)
+        for administrate, cornerstone, reason in conn.execute(text(_LAST_FAILURES)):
+            for id in (administrate, cornerstone):
+                if id:
+                    self.failed[id].append(reason)
+        self.linked: dict[str, tuple[str | None, str | None]] = {
+            f"link:{row.id}": (row.administrate_id, row.cornerstone_id)
+            for row in conn.execute(text("SELECT id, administrate_id, cornerstone_id FROM link"))
+        }
+
+    def of(self, *ids: str) -> str | None:
+        """Why the records with these ids may differ."""
+        for subject, reason in self.parked.items():
+            names = {subject.split(":", 2)[-1], *(id for id in self.linked.get(subject, ()) if id)}
+            if names & set(ids):
+                return reason
+        for id in ids:
+            if self.failed.get(id):
+                return self.failed[id][-1]
+        return None
+
+
+_LAST_FAILURES = """
+    SELECT o.administrate_id, coalesce(u.cornerstone_id, o.cornerstone_id), u.reason
+    FROM operation o JOIN LATERAL (
+        SELECT * FROM operation_outcome x WHERE x.operation_id = o.id ORDER BY x.number DESC LIMIT 1) u ON true
+    WHERE u.outcome IN ('failure', 'partial') AND u.reason <> 'not_found_after_unknown'
+    UNION ALL
+    SELECT l.administrate_id, l.cornerstone_id, 'refused' FROM link l
+    WHERE l.facts->>'refused' IS NOT NULL OR EXISTS (SELECT 1 FROM image i WHERE i.link_id = l.id AND i.refused <> '{}')"""
+
+
+def deliveries_add_up(conn: Connection, stored: int) -> None:
+    ends = inbox.dispositions(conn)
+    hold(sum(ends.values()) == stored, f"{stored} deliveries were stored, {sum(ends.values())} are accounted for: {ends}")
+    if ends.get("waiting"):
+        rows = conn.execute(text("SELECT number, type, subject FROM inbox_disposition WHERE disposition = 'waiting' LIMIT 5")).all()
+        raise Broken(f"{ends['waiting']} deliveries have no end, such as {[tuple(row) for row in rows]}")
+
+
+def nothing_is_left_open(conn: Connection) -> None:
+    rows = conn.execute(text(_OPEN)).all()
+    hold(not rows, f"operations without an end: {[tuple(row) for row in rows]}")
+
+
+_OPEN = """
+    SELECT o.action, o.kind, o.subject, coalesce(u.outcome, 'open') FROM operation o LEFT JOIN LATERAL (
+        SELECT * FROM operation_outcome x WHERE x.operation_id = o.id ORDER BY x.number DESC LIMIT 1) u ON true
+    WHERE u.outcome IS NULL OR u.outcome = 'unknown' ORDER BY o.number LIMIT 5"""
+
+
+def nobody_waits(conn: Connection) -> None:
+    """Work that is left is parked, and says for whom."""
+    rows = conn.execute(text("SELECT subject, coalesce(reason, '-') AS reason, attempts FROM work WHERE parked_reason IS NULL")).all()
+    hold(not rows, f"units still wait when all is quiet: {[tuple(row) for row in rows]}")
+
+
+def exchanges_match(conn: Connection, vendors: Mapping[SystemName, Vendor]) -> None:
+    """Whatever a vendor saw of us was written down before; what was written down as answered is what the vendor answered."""
+    ours: dict[str, tuple[str, int | None]] = {
+        str(row.id): (row.system, row.status)
+        for row in conn.execute(
+            text("SELECT e.id, e.system, o.status FROM exchange e LEFT JOIN exchange_outcome o ON o.exchange_id = e.id")
+        )
+    }
+    for side, vendor in vendors.items():
+        for row in vendor.journal.since(0):
+            id = row["request_id"] or ""
+            hold(id in ours, f"{side} was sent {row['operation']} and our ledger knows nothing of it")
+            told, answered = ours[id], row["status"]
+            hold(told is None or answered in (None, told), f"{side} answered {row['operation']} with {answered}, the ledger says {told}")
+
+
+def plan_is_empty(play: Play, house: WorkerHouse) -> None:
+    before = writes(play.vendors)
+    steps = house.engine.plan()
+    told = Counter(f"{step.target} {step.kind} {step.action} {step.administrate_id} {step.cornerstone_id} {step.fields}" for step in steps)
+    hold(not steps, f"a further plan would write: {dict(told)}")
+    hold(writes(play.vendors) == before, "planning wrote something")

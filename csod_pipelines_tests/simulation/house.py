@@ -1,0 +1,75 @@
+"""One worker's process: its own connections, adapters, budget and engine, put together by the runtime's own functions."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import Any
+
+import requests
+
+from csod_pipelines import runtime
+from csod_pipelines.engine.engine import Engine
+from csod_pipelines.engine.guard import LeaseGuard
+from csod_pipelines.model.keys import SystemName
+from csod_pipelines.settings import AdministrateAccess, CornerstoneAccess, Settings
+from csod_pipelines.store.database import Database, connect
+from csod_pipelines.systems.base import System
+from csod_pipelines_tests.simulation.baton import Worker
+from csod_pipelines_tests.simulation.seams import Mishaps, WorkerClock, WorkerSeams, count_transactions
+from csod_pipelines_tests.simulation.vendors import Vendor, Wire
+
+PORTS = {8081: SystemName.ADMINISTRATE, 8082: SystemName.CORNERSTONE}
+FEED_SECONDS = 60.0
+
+
+def settings_for(database_url: str) -> Settings:
+    """Addresses that nobody listens at: the wire answers for them."""
+    credentials: dict[str, str] = {"client_id": "sandbox", "client_secret": "sandbox-secret"}
+    return Settings(
+        database_url=database_url,
+        feed_seconds=FEED_SECONDS,
+        administrate=AdministrateAccess(
+            auth_url="http://127.0.0.1:8081/oauth/token", api_url="http://127.0.0.1:8081/graphql", webhook_secret="w", **credentials
+        ),
+        cornerstone=CornerstoneAccess(base_url="http://127.0.0.1:8082", actor="svc.integration", webhook_api_key="k", **credentials),
+    )
+
+
+class WorkerHouse:
+    """Open for as long as its worker lives."""
+
+    def __init__(self, worker: Worker, *, settings: Settings, vendors: dict[SystemName, Vendor], mishaps: Mishaps, seed: str) -> None:
+        self.worker = worker
+        self.dice = random.Random(seed)
+        clock, seams = WorkerClock(worker), WorkerSeams(worker, mishaps)
+        self.database: Database = connect(settings.database_url, seams=seams, clock_now=clock.utcnow, pool_size=2)
+        count_transactions(self.database.engine, worker)
+        guard = LeaseGuard(database=self.database, clock=clock, owner=worker.name)
+        self.systems: dict[SystemName, System] = runtime.open_systems(
+            settings, database=self.database, guard=guard, clock=clock, seams=seams
+        )
+        self._wire(Wire(worker, {port: vendors[name] for port, name in PORTS.items()}, dice=self.dice))
+        self.engine = Engine(
+            database=self.database,
+            systems=self.systems,
+            options=runtime.engine_options(settings),
+            clock=clock,
+            seams=seams,
+            ids=lambda: uuid.UUID(int=self.dice.getrandbits(128), version=4),
+            guard=guard,
+            run_id=worker.name,
+            feed_seconds=settings.feed_seconds,
+        )
+
+    def _wire(self, wire: Wire) -> None:
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", wire)
+        for system in self.systems.values():
+            transport: Any = system.transport  # pyright: ignore[reportAttributeAccessIssue]
+            transport._session = lambda: session
+            transport._random = self.dice
+
+    def close(self) -> None:
+        self.database.close()
