@@ -9,26 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from csod_pipelines.engine.baseline_writes import Carried, Row, claim_rows, create, finish, link_existing, pending_of
 from csod_pipelines.engine.brakes import refuse_empty_side
-from csod_pipelines.engine.context import Context, Later, id_on, key_on, words
-from csod_pipelines.engine.create import draft_for
+from csod_pipelines.engine.context import Context, Later, words
 from csod_pipelines.engine.errors import FlowStopped
-from csod_pipelines.engine.operations import Intent, Operation, close_leftovers, operations
+from csod_pipelines.engine.operations import close_leftovers
 from csod_pipelines.engine.refs import peers_of
 from csod_pipelines.engine.scope import why_not
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
-from csod_pipelines.model.outcomes import Mode, OperationOutcome
+from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.model.records import OrgUnit, Record, Subject
-from csod_pipelines.store import images, links, work
-from csod_pipelines.store.images import ImageRow
-from csod_pipelines.store.links import Link, Taken
+from csod_pipelines.store import links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import flow_of
-from csod_pipelines.sync.images import image_of
-from csod_pipelines.sync.translate import Terms, natural_key, references, to_peer
-from csod_pipelines.systems.base import Draft, Refusal, Written
-from csod_pipelines.systems.errors import Refused
+from csod_pipelines.sync.translate import natural_key, references
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 BATCH_RECORDS = 50
@@ -52,26 +47,28 @@ class Known:
 def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None) -> Totals:
     """Import one kind. ``ctx.dry``: counts what would be created, matched or left out, and writes nothing."""
     ctx.flow = Flow.IMPORT
-    known = _known(ctx, kind)
+    known, carried = _known(ctx, kind), Carried()
     for wave in _waves(ctx, kind):
         for batch in _batches(wave):
-            known = _patiently(ctx, kind, batch, known)
+            known = _patiently(ctx, kind, lambda known, batch=batch: _import_batch(ctx, kind, batch, known, carried), known, carried)
             if progress is not None:
                 progress(ctx.totals)
+    _patiently(ctx, kind, lambda _: finish(ctx, kind, carried), known, carried)
     ctx.totals.stopped_reason = "imported" if not ctx.dry else "planned"
     return ctx.totals
 
 
-def _patiently(ctx: Context, kind: Kind, batch: Sequence[Record], known: Known) -> Known:
+def _patiently(ctx: Context, kind: Kind, attempt: Callable[[Known], None], known: Known, carried: Carried) -> Known:
     """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
     what did arrive is found and not created again."""
     for _ in range(MAX_PAUSES):
         try:
-            _import_batch(ctx, kind, batch, known)
+            attempt(known)
         except Later as later:
             ctx.totals.done[f"paused: {later.reason}"] += 1
             _pause(ctx, later)
             if later.reason == "answer_lost":
+                carried.unsure = True
                 known = _known(ctx, kind)
         else:
             return known
@@ -144,15 +141,7 @@ def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         yield records[start : start + BATCH_RECORDS]
 
 
-@dataclass(slots=True, kw_only=True)
-class Row:
-    source: Record
-    link: Link
-    draft: Draft
-    existing: Record | None
-
-
-def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Known) -> None:
+def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Known, carried: Carried) -> None:
     with ctx.database.read() as conn:
         linked = links.by_records(conn, kind, C, [record.id for record in batch])
         refs = peers_of(conn, [ref.key for record in batch for ref in references(record)])
@@ -161,13 +150,19 @@ def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Know
     if ctx.dry or ctx.mode(Flow.IMPORT) is not Mode.LIVE:
         _count(ctx, todo, known)
         return
-    rows = _claim(ctx, [record for record in todo if _placed(ctx, record, refs)], refs, known)
+    placed = {record.id: record for record in todo if _placed(ctx, record, refs)}
+    rows = claim_rows(ctx, kind, placed, refs, {id: known.matches(record) for id, record in placed.items()})
     _settle_leftovers(ctx, rows, retried={id for id, link in linked.items() if link.state == "claimed"})
-    create = [row for row in rows if row.existing is None and row.link.state == "claimed"]
-    _link_existing(ctx, [row for row in rows if row.existing is not None and row.link.state == "claimed"])
-    if create:
-        _create(ctx, kind, create)
-    _finish(ctx, kind, [row.source for row in rows])
+    fresh = [row for row in rows if row.link.state == "claimed"]
+    link_existing(ctx, kind, [row for row in fresh if row.existing is not None])
+    if missing := [row for row in fresh if row.existing is None]:
+        create(ctx, kind, missing, carried)
+    if rows:
+        finish(ctx, kind, carried)  # nothing, where the ids before have travelled with this batch
+        carried.links = pending_of(ctx, kind, rows)
+        carried.unsure |= any(link.state == "pending" for link in linked.values())
+    if kind is not Kind.PERSON:
+        finish(ctx, kind, carried)  # parents are complete before their children
 
 
 def _settle_leftovers(ctx: Context, rows: Sequence[Row], *, retried: set[str]) -> None:
@@ -201,114 +196,3 @@ def _placed(ctx: Context, record: Record, refs: dict[RecordKey, str]) -> bool:
             work.mark(conn, [Mark(subject=str(record.key), flow=flow_of(record.key.kind), side=C.value)])
         ctx.totals.done["left to the live flow: parent not imported"] += 1
     return not missing
-
-
-def _claim(ctx: Context, records: Sequence[Record], refs: dict[RecordKey, str], known: Known) -> list[Row]:
-    rows: list[Row] = []
-    with ctx.database.begin() as conn:
-        for record in records:
-            claimed = links.claim_link(conn, kind=record.key.kind, natural_key=natural_key(record), system=C, id=record.id)
-            matches = known.matches(record)
-            if isinstance(claimed, Taken) or len(matches) > 1:
-                if not isinstance(claimed, Taken):
-                    links.release_claim(conn, claimed.id)
-                work.mark(conn, [Mark(subject=str(record.key), flow=flow_of(record.key.kind), side=C.value)])
-                ctx.totals.done["left to the live flow: several candidates"] += 1
-                continue
-            draft = draft_for(ctx, record, to_peer(record, Terms(refs=refs)))
-            rows.append(Row(source=record, link=claimed, draft=draft, existing=matches[0] if matches else None))
-    return rows
-
-
-def _intent(kind: Kind, record: Record, action: str, administrate_id: str | None = None) -> Intent:
-    return Intent(
-        subject=str(record.key),
-        flow=Flow.IMPORT,
-        kind=kind,
-        action=action,
-        target=A,
-        administrate_id=administrate_id,
-        cornerstone_id=record.id,
-        reason="initial_import",
-    )
-
-
-def _link_existing(ctx: Context, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
-    intents = [_intent(row.source.key.kind, row.source, "linked", row.existing.id if row.existing else None) for row in rows]
-    with operations(ctx, intents) as opened, ctx.database.begin() as conn:
-        for row, op in zip(rows, opened, strict=True):
-            assert row.existing is not None
-            links.bind(conn, row.link.id, system=A, id=row.existing.id, state="pending")
-            op.close(conn, OperationOutcome.SUCCESS, "already_on_both_sides")
-
-
-def _create(ctx: Context, kind: Kind, rows: Sequence[Row]) -> None:
-    """One document for the batch. A row that is refused never fails its neighbours: its unit parks it with the reason."""
-    with operations(ctx, [_intent(kind, row.source, "created") for row in rows]) as opened:
-        answers = ctx.systems[A].create_many([row.draft for row in rows])
-        with ctx.database.begin() as conn:
-            for row, op, answer in zip(rows, opened, answers, strict=True):
-                _record_created(conn, ctx, row, op, answer)
-
-
-def _record_created(conn, ctx: Context, row: Row, op: Operation, answer: Written | Refusal) -> None:
-    if isinstance(answer, Refusal):
-        op.close(conn, OperationOutcome.FAILURE, "refused_by_vendor", params={"message": answer.message}, detail=answer.message)
-        ctx.totals.dispositions["failed"] += 1
-        return
-    links.bind(conn, row.link.id, system=A, id=answer.id, state="pending", facts={"created": A.value})
-    image = image_of(answer.record) if answer.record is not None else None
-    rows = [ImageRow(row.link.id, C, seen=image_of(row.source), base=image_of(row.source))]
-    if image is not None:
-        rows.append(ImageRow(row.link.id, A, seen=image, base=image))
-    images.save_many(conn, rows)
-    op.close(conn, OperationOutcome.SUCCESS, "initial_import", administrate_id=answer.id)
-    ctx.totals.dispositions["applied"] += 1
-
-
-def _finish(ctx: Context, kind: Kind, sources: Sequence[Record]) -> None:
-    """Store the Cornerstone ids of the batch in one document; then the links are live. Paired records are compared by their own unit."""
-    with ctx.database.read() as conn:
-        found = links.by_records(conn, kind, C, [record.id for record in sources])
-    pending = [link for link in found.values() if link.state == "pending" and id_on(link, A) is not None]
-    if not pending:
-        return
-    if kind is not Kind.PROVIDER:
-        _store_ids(ctx, kind, pending)
-    with ctx.database.begin() as conn:
-        for link in pending:
-            links.set_state(conn, link.id, "live")
-        compare = [Mark(subject=f"link:{link.id}", flow=flow_of(kind)) for link in pending if not link.facts.get("created")]
-        work.mark(conn, compare)
-
-
-def _store_ids(ctx: Context, kind: Kind, pending: Sequence[Link]) -> None:
-    name = ctx.options.external_name(kind)
-    rows = [(key_on(link, A), {name: link.cornerstone_id or ""}) for link in pending]
-    intents = [
-        Intent(
-            subject=f"link:{link.id}",
-            flow=Flow.IMPORT,
-            kind=kind,
-            action="id stored",
-            target=A,
-            administrate_id=link.administrate_id,
-            cornerstone_id=link.cornerstone_id,
-            payload={name: link.cornerstone_id},
-        )
-        for link in pending
-    ]
-    try:
-        with operations(ctx, intents) as opened:
-            answers = ctx.systems[A].remember_many(rows)
-            with ctx.database.begin() as conn:
-                for op, answer in zip(opened, answers, strict=True):
-                    if answer is None:
-                        op.close(conn, OperationOutcome.SUCCESS, "id_stored")
-                    else:
-                        op.close(conn, OperationOutcome.FAILURE, "refused_by_vendor", params={"message": answer.message})
-    except Refused as err:
-        # The pairs are safe in our links, and each operation is closed as a failure: the daily reconciliation stores the ids again.
-        ctx.totals.done[f"ids not stored: {err}"[:200]] += len(rows)

@@ -133,7 +133,7 @@ def claim_link(conn: Connection, *, kind: str, natural_key: str, system: str, id
 _CLAIM_MANY = {
     side: text(f"""
     INSERT INTO link (pairing, kind, {side}_id, state, natural_digest)
-    SELECT :pairing, :kind, r.id, 'claimed', r.natural FROM unnest(CAST(:ids AS text[]), CAST(:naturals AS bytea[])) AS r (id, natural)
+    SELECT :pairing, :kind, r.id, 'claimed', r.key FROM unnest(CAST(:ids AS text[]), CAST(:naturals AS bytea[])) AS r (id, key)
     ORDER BY r.id
     ON CONFLICT DO NOTHING RETURNING {_COLUMNS}""")
     for side in _SIDES
