@@ -8,8 +8,9 @@ from datetime import datetime
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from csod_pipelines.engine.engine import Engine, lane
+from csod_pipelines.engine.engine import Engine
 from csod_pipelines.engine.guard import LeaseGuard
+from csod_pipelines.engine.lanes import lane
 from csod_pipelines.engine.options import BrakeLimit, EngineOptions
 from csod_pipelines.model.keys import Flow, SystemName
 from csod_pipelines.settings import Settings
@@ -92,7 +93,8 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
     recorder = LedgerRecorder(database, clock)
     registers = {name: contract.load(name, override=settings.contract) for name in SystemName}
     specs = {limit: spec for register in registers.values() for limit, spec in bucket_specs(settings, register).items()}
-    budget = PatientBudget(SharedBudget(database, clock, specs, lane=lane.get), clock=clock, guard=guard)
+    shared = SharedBudget(database, clock, specs, lane=lambda: "live" if lane.get() == "live" else "batch")
+    budget = PatientBudget(shared, clock=clock, guard=guard)
     options = {SystemName.ADMINISTRATE: administrate_options(settings), SystemName.CORNERSTONE: cornerstone_options(settings)}
     return {
         SystemName.ADMINISTRATE: administrate.open(
@@ -189,6 +191,7 @@ def engine_options(settings: Settings) -> EngineOptions:
     return EngineOptions(
         portal=portal_name(settings),
         sandbox=is_sandbox(settings),
+        instance=settings.instance,
         modes={flow: config.modes.of(flow) for flow in Flow},
         user_name_is_email=config.new_user.user_name_from == "email",
         provider=config.catalogue.provider,

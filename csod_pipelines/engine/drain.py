@@ -12,6 +12,7 @@ from contextlib import suppress
 from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.errors import BrakeOn, FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
+from csod_pipelines.engine.logs import END_SECONDS, LogCourier
 from csod_pipelines.engine.routes import is_routed
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import forward, settle_unchanged, with_prerequisites, work_one
@@ -23,6 +24,7 @@ from csod_pipelines.systems.errors import VendorError
 
 PREFETCH_FROM = 3  # fewer units than this are read one by one
 RENEW_DRAIN_SECONDS = 10.0
+ENDED_QUIET = ("drained", "lingered", "max_runtime")
 PROGRESS_SECONDS = 30.0
 
 
@@ -50,6 +52,7 @@ def drain(
             return totals
     ctx.guard.drain_as(drain_lease(flow))
     last_work = last_progress = last_renewal = started
+    courier = LogCourier(ctx)
     try:
         while True:
             now = clock.monotonic()
@@ -64,11 +67,13 @@ def drain(
             elif now - last_work >= linger_seconds:
                 totals.stopped_reason = "lingered" if linger_seconds else "drained"
                 break
-            else:
+            elif not courier.when_quiet(now - last_work):
                 clock.sleep(ctx.options.idle_poll_seconds)
             if progress is not None and now - last_progress > PROGRESS_SECONDS:
                 progress(totals)
                 last_progress = now
+        if totals.stopped_reason in ENDED_QUIET:
+            courier.until_empty(END_SECONDS)
     finally:
         totals.seconds = clock.monotonic() - started
         ctx.guard.drain_as(None)

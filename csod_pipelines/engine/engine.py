@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from csod_pipelines.engine import tell
@@ -15,6 +14,8 @@ from csod_pipelines.engine.drain import drain, drain_lease
 from csod_pipelines.engine.errors import BrakeOn, FlowStopped, RunPaused
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.history import backfill
+from csod_pipelines.engine.lanes import lane
+from csod_pipelines.engine.logs import END_SECONDS, LogCourier
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.observe import feed_names, feeds_of, observe
 from csod_pipelines.engine.options import EngineOptions
@@ -30,9 +31,6 @@ from csod_pipelines.systems.base import Clock, Seams, System
 from csod_pipelines.systems.errors import VendorError
 
 Progress = Callable[[Totals], None]
-
-#: For whom the next call to a vendor is: batches leave a reserve of every limit for what people wait for.
-lane: ContextVar[Literal["live", "batch"]] = ContextVar("lane", default="live")
 
 #: What ``plan`` without a kind looks at, parents first.
 PLANNED_KINDS = tuple(Kind)
@@ -150,6 +148,8 @@ class Engine:
         token = lane.set("batch")
         try:
             totals = body(ctx, self._told(ctx, flow, progress))
+            if flow is not Flow.IMPORT:  # nobody waits for what an import has to tell; the feeds' runs deliver it
+                LogCourier(ctx).until_empty(END_SECONDS)
         except RunPaused as err:
             totals = ctx.totals
             totals.stopped_reason = str(err)

@@ -50,6 +50,12 @@ class Modes:
         self._refresh()
         return bool(self._paused & {system.value, "all"})
 
+    @property
+    def released(self) -> bool:
+        """Whether anything at all may be written to this portal."""
+        self._refresh()
+        return self._live
+
     def held(self, flow: Flow) -> str | None:
         """Why a brake holds the flow, until a person releases it."""
         self._refresh()

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.logs import OBSERVE_SECONDS, LogCourier
 from csod_pipelines.engine.routes import event_of_session
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName, roster_subject
@@ -71,6 +72,7 @@ def observe(ctx: Context, *, every_seconds: float, force: bool = False) -> Total
             ctx.totals.done[f"{system} {kind} feed failed, is tried again: {err}"[:200]] += 1
     if NEAR_TODAY in due and not ctx.modes.system_paused(C):
         _near_today(ctx, every_seconds * NEAR_TODAY_EVERY)
+    LogCourier(ctx).until_empty(OBSERVE_SECONDS)
     ctx.totals.stopped_reason = "observed"
     if stopped:
         raise FlowStopped("; ".join(dict.fromkeys(stopped)))

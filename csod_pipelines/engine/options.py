@@ -41,6 +41,7 @@ class EngineOptions:
 
     portal: str
     sandbox: bool = False
+    instance: str = ""
     modes: Mapping[Flow, Mode] = field(default_factory=dict)
     create_people: bool = True
     user_name_is_email: bool = True
@@ -61,6 +62,11 @@ class EngineOptions:
 
     def external_name(self, kind: Kind) -> str:
         return f"csod:{self.portal}:{EXTERNAL_WORDS[kind]}"
+
+    @property
+    def log_origin(self) -> str:
+        """Under which entries in the Integration Logs stand; a changed text would start a new history there."""
+        return f"Cornerstone sync {self.instance}".strip()
 
     def mode(self, flow: Flow) -> Mode:
         return self.modes.get(flow, Mode.LIVE)

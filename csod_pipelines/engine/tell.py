@@ -12,6 +12,7 @@ from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.routes import ROSTER_PREFIX, is_routed
+from csod_pipelines.engine.sentences import sentence
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName
 from csod_pipelines.model.reasons import explain, remedy
@@ -53,7 +54,7 @@ def as_row(op: OperationRow) -> dict[str, Any]:
         "cornerstone": f"{op.cornerstone_type} {op.cornerstone_id}" if op.cornerstone_id else "",
         "cornerstone_url": op.cornerstone_url or "",
         "outcome": op.outcome or "open",
-        "reason": explain(op.reason or "", op.params) if op.reason else "",
+        "reason": sentence(op),
         "what_to_do": remedy(op.reason or ""),
         "request": f"{op.method} {op.url}" if op.url else "",
         "answer": str(op.http_status or ""),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.readings import Reading, Roster
@@ -155,6 +155,29 @@ class OutcomeRow:
     person: Record
     attendance: Mapping[str, bool]  # part id of this system -> present
     result: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """What people of the vendor's side read about one operation, on the record ``node_id`` or, without one, on the instance.
+
+    ``details`` and each of ``groups`` become lines. All administrators read them: no personal data, no secrets."""
+
+    origin: str
+    message: str
+    failed: bool
+    node_id: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[Mapping[str, str], ...] = ()
+
+
+@runtime_checkable
+class TakesLogs(Protocol):
+    """A system that shows entries about our operations to its own administrators."""
+
+    def write_logs(self, entries: Sequence[LogEntry]) -> tuple[Refusal | None, ...]:
+        """In the order given; None where the entry was taken."""
+        ...
 
 
 # ---- what a system asks of the house ----

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from csod_pipelines.systems.administrate.client import Client
-from csod_pipelines.systems.base import Refusal
+from csod_pipelines.systems.base import LogEntry, Refusal
 
 #: The node of entries that concern the whole instance: base64 of `Organisation:` with nothing behind it.
 INSTANCE_NODE = "T3JnYW5pc2F0aW9uOg=="
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
-    """``details`` become lines of the entry's payload. They are read by all administrators: no personal data, no secrets."""
-
-    origin: str
-    message: str
-    failed: bool
-    node_id: str = INSTANCE_NODE
-    details: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_logs(client: Client, entries: Sequence[LogEntry]) -> tuple[Refusal | None, ...]:
@@ -36,11 +24,15 @@ def write_logs(client: Client, entries: Sequence[LogEntry]) -> tuple[Refusal | N
 def _input(entry: LogEntry) -> dict[str, str]:
     sent = {
         "originIdentifier": entry.origin,
-        "nodeId": entry.node_id,
+        "nodeId": entry.node_id or INSTANCE_NODE,
         "message": entry.message,
         "status": "failed" if entry.failed else "success",
     }
-    if entry.details:
-        lines = [{"type": "text", "value": f"{name}: {value}"} for name, value in entry.details.items()]
-        sent["payload"] = json.dumps({"groups": [{"details": lines}]})
+    groups = [group for group in (entry.details, *entry.groups) if group]
+    if groups:
+        sent["payload"] = json.dumps({"groups": [{"details": _lines(group)} for group in groups]}, ensure_ascii=False)
     return sent
+
+
+def _lines(group: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"type": "text", "value": f"{name}: {value}"} for name, value in group.items()]
