@@ -34,7 +34,7 @@ _SEEN = "observed_changes"
     specs=[
         dg.AssetSpec(
             _SEEN,
-            deps=sources.SOURCES,
+            deps=sources.OBSERVED,
             group_name="live_sync",
             kinds={"administrate", "cornerstone"},
             owners=OWNERS,
