@@ -14,13 +14,13 @@ from csod_pipelines.engine.refs import terms_for
 from csod_pipelines.model.keys import Kind, SystemName, roster_subject
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
 from csod_pipelines.model.readings import Present
-from csod_pipelines.model.records import Offering, OfferingState, Record, Value
+from csod_pipelines.model.records import Offering, OfferingState, Person, Record, Value
 from csod_pipelines.store import images, ledger, links, work
 from csod_pipelines.store.links import Link
 from csod_pipelines.sync.directions import DIRECTIONS
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import Change, part_pairs, plan_change
-from csod_pipelines.sync.translate import to_peer
+from csod_pipelines.sync.translate import natural_key, to_peer
 from csod_pipelines.systems.errors import Refused
 
 
@@ -195,6 +195,8 @@ def _agree(conn: Connection, link: Link, owner: Record, peer: Record, *, keep: f
         images.save(conn, link.id, record.key.system, seen=image, base=base, refused=refused)
     if isinstance(owner.value, Offering) and isinstance(peer.value, Offering):
         _note_parts(conn, link, owner.value, peer.value, link.facts.get("parts") or {})
+    if isinstance(owner.value, Person):
+        links.rekey(conn, link.id, natural_key(owner))  # an address that was given up may be another's tomorrow
 
 
 def _note_parts(conn: Connection, link: Link, own: Offering, peer: Offering, known: Mapping[str, str]) -> None:

@@ -58,11 +58,11 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         administrate_id=source.id if source.key.system is SystemName.ADMINISTRATE else None,
         cornerstone_id=source.id if source.key.system is SystemName.CORNERSTONE else None,
     )
-    if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
-        refuse_unless_live(ctx, intent)
     inputs = input_digest(intent.payload)
     if link is not None and link.facts.get("refused") == inputs:
         return End(disposition=Disposition.FAILED, reason="refused_before")
+    if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
+        refuse_unless_live(ctx, intent)
     if link is None:
         link = _claim(ctx, subject, source)
         if id_on(link, target) is not None:

@@ -103,9 +103,18 @@ class People:
             body["ous"] = [{"id": _number(value.org_unit_id), "typeId": self._options.person_ou_type}]
         if self._options.display_language:
             body["settings"] = {"displayLanguage": self._options.display_language}
-        id = self._platform.create_employee(body)
+        id = self._created(body, ref)
         self._refs.learn(id, ref)
         return Written(id=id, facts={"user_ref": ref})
+
+    def _created(self, body: Mapping[str, Any], ref: str) -> str:
+        """A user name must differ from everybody's, leavers' too. Where the address is one already, our number signs in instead."""
+        try:
+            return self._platform.create_employee(body)
+        except Refused as err:
+            if err.fields != ("userName",) or body["userName"] == ref:
+                raise
+            return self._platform.create_employee({**body, "userName": ref})
 
     def update_person(self, id: str, value: Person, fields: frozenset[str]) -> Written:
         names = {"first_name": "firstName", "last_name": "lastName", "email": "primaryEmail", "mobile": "mobilePhone"}
