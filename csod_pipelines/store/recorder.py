@@ -47,6 +47,7 @@ _BEGIN = text("""
 _SERVES = text("""
     INSERT INTO exchange_operation (operation_id, exchange_id) SELECT unnest(CAST(:operations AS uuid[])), :id ON CONFLICT DO NOTHING""")
 _BODY = text("INSERT INTO exchange_body (exchange_id, part, at, salt, body) VALUES (:id, :part, app_now(), :salt, :body)")
+_NO_FLUSH = text("SET LOCAL synchronous_commit = off")
 _END = text("""
     INSERT INTO exchange_outcome (exchange_id, status, seconds, error, bytes, digest)
     VALUES (:id, :status, :seconds, :error, :bytes, :digest) ON CONFLICT DO NOTHING""")
@@ -139,6 +140,8 @@ class LedgerRecorder:
         keep = not sent.secret and (sent.write or failed)
         id = UUID(request_id)
         with self._database.begin() as conn:
+            # Not worth a flush of its own: should the server die in the next moment, this call's end is unknown, as after any crash.
+            conn.execute(_NO_FLUSH)
             if keep and not sent.write and sent.body:
                 store_body(conn, id, part="request", salt=sent.salt, body=sent.body)
             answer = None if sent.secret else body
