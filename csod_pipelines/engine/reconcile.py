@@ -6,7 +6,7 @@ and worked by the same code as in real time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from csod_pipelines.engine.brakes import refuse_empty_side
@@ -19,7 +19,7 @@ from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
 from csod_pipelines.model.readings import Present
-from csod_pipelines.model.records import Offering, Record
+from csod_pipelines.model.records import Offering, OrgUnit, Record
 from csod_pipelines.store import images, links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import DIRECTIONS, flow_of
@@ -27,6 +27,7 @@ from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import MAPPED
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+MOST_PARKED = 10_000
 
 #: Sides that can be listed whole, by kind. The other side of a course or an offering is read record by record.
 SCANNED: dict[Kind, tuple[SystemName, ...]] = {
@@ -64,12 +65,39 @@ def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
     flow = Flow.ORG_UNITS if kind is Kind.ORG_UNIT else flow_of(kind)
     dry = replace(ctx, dry=True, restore=True, steps=[], prefetched={}, flow=flow)
     subjects = _roster_subjects(dry) if kind in (Kind.ENROLLMENT, Kind.OUTCOME) else _pair_subjects(dry, kind)
-    for subject in subjects:
+    with ctx.database.read() as conn:
+        aside = {parked.subject for parked in work.parked(conn, MOST_PARKED)}
+    for subject in _parents_first(dry, subjects) if kind is Kind.ORG_UNIT else subjects:
+        if subject in aside:
+            continue  # waits for a person, who is told elsewhere
         dry.steps = []
         _plan_one(dry, subject)
         steps = tuple(step for step in dry.steps if kind not in (Kind.ENROLLMENT, Kind.OUTCOME) or step.kind is kind)
         if steps:
             yield Drift(subject=subject, steps=steps)
+
+
+def _parents_first(dry: Context, subjects: Iterable[str]) -> list[str]:
+    """From the roots of Cornerstone's tree down: then a unit that moved below its own descendant finds that one moved already,
+    and the other side is never asked for a circle."""
+    found = list(subjects)
+    above = {
+        key.id: reading.record.value.parent_id
+        for key, reading in dry.prefetched.items()
+        if key.system is C and isinstance(reading, Present) and isinstance(reading.record.value, OrgUnit)
+    }
+
+    def depth(subject: str) -> int:
+        id, seen = ids.get(subject), set[str]()
+        while id is not None and id not in seen:
+            seen.add(id)
+            id = above.get(id)
+        return len(seen)
+
+    with dry.database.read() as conn:
+        pairs = {s: links.by_id(conn, int(s.removeprefix("link:"))) for s in found if s.startswith("link:")}
+    ids = {s: link.cornerstone_id if (link := pairs.get(s)) else RecordKey.parse(s).id for s in found}
+    return sorted(found, key=depth)
 
 
 def _plan_one(dry: Context, subject: str) -> End | None:
