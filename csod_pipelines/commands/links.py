@@ -85,7 +85,7 @@ def unbind(kind: KindWord, id: Id, why: Why, as_json_: Json = False) -> None:
 
     wanted = kind_given(kind)
     with opened() as house:
-        link = pairing.unbind(house.engine.context(dry=True), wanted, id, operate.By(who=operator(), why=why))
+        link = pairing.unbind(house.engine.context(), wanted, id, operate.By(who=operator(), why=why))
     if as_json_:
         as_json(pairing.row_of(link))
     else:

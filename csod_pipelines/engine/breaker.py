@@ -1,7 +1,8 @@
 """The breaker: a record that is written again and again is set aside for a person, before two systems play ping-pong with it.
 
-Counted are writes of content that were sent or may have been, on one side of one record, within ten minutes and since a
-person last replayed it. Results come mark by mark, so of them only a repetition of the very same marks counts.
+Counted are changes that were sent or may have been, on one side of one record, within ten minutes and since a person last
+replayed it; its creation counts only against further creations of the same. Results come mark by mark, so of them only a
+repetition of the very same marks counts.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def check(ctx: Context, intents: Sequence[Intent]) -> None:
         since = replayed.at if replayed is not None else None
         earlier = counts.earlier_writes(conn, targets, actions=WRITES, seconds=WINDOW_SECONDS, since=since)
     for place, intent in enumerate(asked):
-        written = earlier.get(place, [])
+        written = [write for write in earlier.get(place, ()) if write.action != "created" or intent.action == "created"]
         if intent.kind is Kind.OUTCOME:
             wanted = intent_bytes(intent)
             written = [write for write in written if write.intent == wanted]

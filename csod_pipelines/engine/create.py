@@ -72,6 +72,7 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         _release(ctx, link)
         raise Parked("several_candidates", {"record": str(source.key), "candidates": [c.id for c in candidates]})
     if candidates:
+        _refuse_namesakes(ctx, source, candidates[0], link)
         with ctx.database.begin() as conn:
             link = links.bind(conn, link.id, system=target, id=candidates[0].id, state="pending")
             ctx.linked(conn, subject, link)
@@ -96,6 +97,26 @@ def _claim(ctx: Context, subject: str, source: Record) -> Link:
         "same_person_twice" if source.key.kind is Kind.PERSON else "same_key_twice",
         {"record": str(source.key), "other": id_on(other, source.key.system), "linked_to": id_on(other, source.key.system.peer)},
     )
+
+
+def _refuse_namesakes(ctx: Context, source: Record, candidate: Record, link: Link) -> None:
+    """Found by e-mail and family name, which several people on this side share: who comes first is no proof of who it is."""
+    if source.key.kind is not Kind.PERSON or _is_marked(ctx, source, candidate):
+        return
+    alike = ctx.systems[source.key.system].find(source.key.kind, source.value)
+    with ctx.database.read() as conn:
+        taken = links.by_records(conn, source.key.kind, source.key.system, [record.id for record in alike])
+    free = {r.id for r in alike if r.id not in taken or id_on(taken[r.id], source.key.system.peer) is None} | {source.id}
+    if len(free) > 1:
+        _release(ctx, link)
+        raise Parked("several_namesakes", {"record": str(source.key), "other": candidate.id, "candidates": sorted(free)})
+
+
+def _is_marked(ctx: Context, source: Record, candidate: Record) -> bool:
+    """One of the two carries the other's id."""
+    a, c = (source, candidate) if source.key.system is SystemName.ADMINISTRATE else (candidate, source)
+    name = ctx.options.external_name(source.key.kind)
+    return a.external_ids.get(name) == c.id or c.facts.get("user_ref") == minted(a)
 
 
 def _release(ctx: Context, link: Link) -> None:

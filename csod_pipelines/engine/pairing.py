@@ -7,17 +7,20 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from csod_pipelines.engine.context import Context, key_on, words
+from csod_pipelines.engine.context import Context, Later, key_on, words
 from csod_pipelines.engine.operate import By, OperatorError
+from csod_pipelines.engine.operations import Intent, operation
 from csod_pipelines.engine.tell import find_link, possible_ids
 from csod_pipelines.model.keys import VENDOR_WORDS, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
 from csod_pipelines.model.readings import Present
+from csod_pipelines.model.reasons import explain
 from csod_pipelines.model.records import Record
 from csod_pipelines.store import images, inbox, ledger, links, work
 from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import PAIR_KINDS, flow_of
+from csod_pipelines.sync.translate import natural_key
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 LEASE_SECONDS = 30.0
@@ -128,9 +131,11 @@ def _bound(conn: Connection, kind: Kind, held: dict[SystemName, Link | None], fo
     if claims:
         (system, link), *_ = claims.items()
         return links.bind(conn, link.id, system=system.peer, id=found[system.peer].id, state="pending")
-    claimed = links.claim_link(conn, kind=kind, natural_key=f"bound|{found[A].key}|{found[C].key}", system=A, id=found[A].id)
+    claimed = links.claim_link(conn, kind=kind, natural_key=natural_key(found[C]), system=C, id=found[C].id)
+    if isinstance(claimed, Taken):  # a namesake has the natural key already; the pair needs none
+        claimed = links.claim_link(conn, kind=kind, natural_key=f"bound|{found[C].key}", system=C, id=found[C].id)
     link = claimed.link if isinstance(claimed, Taken) else claimed
-    return links.bind(conn, link.id, system=C, id=found[C].id, state="pending")
+    return links.bind(conn, link.id, system=A, id=found[A].id, state="pending")
 
 
 def unbind(ctx: Context, kind: Kind, id: str, by: By) -> Link:
@@ -139,6 +144,10 @@ def unbind(ctx: Context, kind: Kind, id: str, by: By) -> Link:
     link = find_link(ctx.database, kind, possible_ids(kind, id))
     if link is None or link.state == "tombstone":
         raise OperatorError(f"{kind.value.replace('_', ' ')} {id} is not paired")
+    try:
+        _take_back_id(ctx, kind, link, by)
+    except Later as later:
+        raise OperatorError(f"nothing was changed: {explain(later.reason)} Try again then.") from later
     with ctx.database.begin() as conn:
         up_to = links.abandon_work(conn, link.id)
         if up_to is None:
@@ -157,6 +166,33 @@ def unbind(ctx: Context, kind: Kind, id: str, by: By) -> Link:
         for key in keys:
             _set_aside(conn, key, other=next((str(k) for k in keys if k != key), "-"), owner=f"operator:{ctx.ids()}")
         return link
+
+
+def _take_back_id(ctx: Context, kind: Kind, link: Link, by: By) -> None:
+    """The Cornerstone id on the Administrate record would pair the two again, and there is no call that removes one: it gets a
+    value that names no record. Not on a portal where nothing is written; there none was stored."""
+    name = ctx.options.external_name(kind)
+    if link.administrate_id is None or kind is Kind.PROVIDER or not ctx.live(flow_of(kind)):
+        return
+    reading = ctx.systems[A].read(kind, link.administrate_id)
+    if not isinstance(reading, Present) or reading.record.external_ids.get(name) != link.cornerstone_id:
+        return
+    value = f"unpaired-{link.cornerstone_id}-{str(ctx.ids())[:8]}"
+    intent = Intent(
+        subject=f"link:{link.id}",
+        flow=flow_of(kind),
+        kind=kind,
+        action="id taken back",
+        target=A,
+        administrate_id=link.administrate_id,
+        cornerstone_id=link.cornerstone_id,
+        payload={name: value},
+        cause={"who": by.who, "why": by.why},
+    )
+    with operation(ctx, intent) as op:
+        ctx.systems[A].remember(key_on(link, A), {name: value})
+        with ctx.database.begin() as conn:
+            op.close(conn, OperationOutcome.SUCCESS, "id_taken_back")
 
 
 def _set_aside(conn: Connection, key: RecordKey, *, other: str, owner: str) -> None:
