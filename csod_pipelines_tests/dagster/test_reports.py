@@ -147,6 +147,19 @@ def test_a_lingering_run_makes_room_within_five_seconds_when_another_waits(insta
     assert seen_at(watch, clock, 1, 2, 3, 4) == [None, None, None, "another run waits in the queue"]
 
 
+def test_a_run_in_a_slow_queue_ends_nothing_while_there_is_a_place_for_it() -> None:
+    """Two seconds in the queue ended every lingering run of a busy machine, and each change then waited for a new one."""
+    coordinator = {"module": "dagster.core.run_coordinator", "class": "QueuedRunCoordinator", "config": {"max_concurrent_runs": 2}}
+    with dg.instance_for_test(overrides={"run_coordinator": coordinator}) as queueing:
+        clock = Clock()
+        watch = Watch(queueing, paused=lambda: False, monotonic=clock)
+        a_run(queueing, job="people_sync", status=Status.STARTED)
+        a_run(queueing, job="result_sync", status=Status.QUEUED)
+        assert seen_at(watch, clock, 2, 4, 6) == [None, None, None]
+        a_run(queueing, job="catalog_publish", status=Status.STARTED)
+        assert seen_at(watch, clock, 8) == ["another run waits in the queue"]
+
+
 def test_a_paused_flow_ends_its_run_within_two_seconds(instance: dg.DagsterInstance) -> None:
     clock = Clock()
     pauses: list[bool] = []
