@@ -20,7 +20,7 @@ from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import leases, links, work
 from csod_pipelines.store.work import Claim, Fenced
-from csod_pipelines.systems.errors import VendorError
+from csod_pipelines.systems.errors import LeaseLost, VendorError
 
 PREFETCH_FROM = 3  # fewer units than this are read one by one
 RENEW_DRAIN_SECONDS = 10.0
@@ -125,13 +125,17 @@ def work_batch(ctx: Context, claims: Sequence[Claim]) -> None:
     if hints:
         try:
             forward(ctx, hints)
-        except VendorError:
-            # One of them may be at fault: each alone tells which, and is postponed by its own rule.
+        except (VendorError, LeaseLost, Fenced):
+            # One of them may be at fault, or taken over: each alone tells which, and ends by its own rule.
             for claim in hints:
                 work_one(ctx, claim)
     units = sorted((claim for claim in claims if not is_routed(claim.subject)), key=_order)
     _prefetch(ctx, units)
-    for claim in settle_unchanged(ctx, units):
+    try:
+        left = settle_unchanged(ctx, units)
+    except Fenced:
+        left = units
+    for claim in left:
         work_one(ctx, claim)
     ctx.prefetched.clear()
 
@@ -156,7 +160,7 @@ def _prefetch(ctx: Context, claims: Sequence[Claim]) -> None:
             continue
         try:
             readings = ctx.systems[system].read_many(kind, ids)
-        except VendorError:
+        except (VendorError, LeaseLost):
             continue  # each unit then reads for itself and ends by its own rule
         ctx.totals.read += len(ids)
         ctx.prefetched.update({RecordKey(kind, system, id): reading for id, reading in readings.items()})
