@@ -10,34 +10,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from csod_pipelines_tests.simulation import databases, scenario
-from csod_pipelines_tests.simulation.play import Verdict, play
+from csod_pipelines_tests.simulation.fleet import verdicts
+from csod_pipelines_tests.simulation.play import Verdict
 from csod_pipelines_tests.simulation.report import Coverage
-from csod_pipelines_tests.simulation.shrink import shrunk
-from csod_pipelines_tests.simulation.worlds import Worlds
 
-PLAYED_TWICE_EVERY = 25
-SHRINK_SECONDS = 120.0
 SHOWN_STEPS = 60
-
-_own: dict[str, Any] = {}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _arguments(arguments)
     started = time.monotonic()
     coverage, failed = Coverage(), None
-    for verdict in _verdicts(given, until=started + given.minutes * 60 if given.minutes else None):
+    seeds = range(given.start, given.start + given.seeds)
+    for verdict in verdicts(seeds, processes=given.processes, until=started + given.minutes * 60 if given.minutes else None):
         coverage.add(verdict)
         if given.show:
             _say(f"seed {verdict.scenario.seed}: {verdict.failure or 'passes'} ({verdict.steps} steps)")
@@ -65,53 +56,6 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="a line a seed")
     return parser.parse_args(arguments)
-
-
-def _verdicts(given: argparse.Namespace, *, until: float | None) -> Iterator[Verdict]:
-    """As they are finished. All processes share one database server, which this one owns: the others may be ended at any moment."""
-    seeds = iter(range(given.start, given.start + given.seeds))
-    spawn = multiprocessing.get_context("spawn")
-    with databases.running() as server:
-        pool = ProcessPoolExecutor(given.processes, mp_context=spawn, initializer=_begin, initargs=(server,))
-        running: set[Future[Verdict]] = set()
-        try:
-            while True:
-                while len(running) < given.processes and (until is None or time.monotonic() < until):
-                    if (number := next(seeds, None)) is None:
-                        break
-                    running.add(pool.submit(play_seed, number))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from sorted((future.result() for future in done), key=lambda verdict: verdict.scenario.seed)
-        finally:
-            children = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in children:
-                child.terminate()
-                child.join()
-
-
-def _begin(server: databases.Databases) -> None:
-    """In each process of the pool, once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _own["worlds"] = Worlds(server, prefix=f"p{os.getpid()}_")
-
-
-def play_seed(seed: int) -> Verdict:
-    worlds: Worlds = _own["worlds"]
-    drawn = scenario.drawn(seed)
-    verdict = play(drawn, worlds)
-    if verdict.failure is None and seed % PLAYED_TWICE_EVERY == 0:
-        again = play(drawn, worlds)
-        if again.digest != verdict.digest:
-            verdict.failure = f"played twice, the same seed left two traces of {verdict.steps} and {again.steps} steps"
-    if verdict.failure is None:
-        verdict.tail = ()
-        return verdict
-    small = shrunk(verdict, lambda smaller: play(smaller, worlds), seconds=SHRINK_SECONDS)
-    small.first_told = verdict.failure
-    return small
 
 
 def _tell(verdict: Verdict) -> None:

@@ -32,7 +32,7 @@ class LostItsWay(AssertionError):
 
 @dataclass(slots=True)
 class Trace:
-    """Every step, as a running digest, and the last ones in words."""
+    """Every step, as a running digest, and the last ones in words (without the steps of our own store)."""
 
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TRACE_TAIL))
     steps: int = 0
@@ -43,7 +43,8 @@ class Trace:
         self.steps += 1
         line = f"{now:11.3f} {who:9} {what}"
         self._digest.update(line.encode())  # pyright: ignore[reportAttributeAccessIssue]
-        self.tail.append(line)
+        if not what.startswith("store."):
+            self.tail.append(line)
 
     @property
     def digest(self) -> str:

@@ -36,6 +36,7 @@ def writes(vendors: Mapping[SystemName, Vendor]) -> int:
 
 
 def check(play: Play, house: WorkerHouse) -> None:
+    hold(not play.confessions, f"the engine met a fault of its own: {play.confessions[:1]}")
     with house.database.read() as conn:
         explained = Explained(conn)
         deliveries_add_up(conn, play.stage.mail.stored)
@@ -113,12 +114,8 @@ def nobody_waits(conn: Connection) -> None:
 
 def exchanges_match(conn: Connection, vendors: Mapping[SystemName, Vendor]) -> None:
     """Whatever a vendor saw of us was written down before; what was written down as answered is what the vendor answered."""
-    ours: dict[str, tuple[str, int | None]] = {
-        str(row.id): (row.system, row.status)
-        for row in conn.execute(
-            text("SELECT e.id, e.system, o.status FROM exchange e LEFT JOIN exchange_outcome o ON o.exchange_id = e.id")
-        )
-    }
+    rows = conn.execute(text("SELECT e.id, o.status FROM exchange e LEFT JOIN exchange_outcome o ON o.exchange_id = e.id"))
+    ours: dict[str, int | None] = {str(row.id): row.status for row in rows}
     for side, vendor in vendors.items():
         for row in vendor.journal.since(0):
             id = row["request_id"] or ""

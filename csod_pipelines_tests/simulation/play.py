@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
 
+from csod_pipelines.engine import operate, planning, replay
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.store import work
@@ -57,6 +60,7 @@ class Play:
         self.mishaps = Mishaps(crashes=frozenset(scenario.crashes), stalls=dict(scenario.stalls))
         self.people = People(self.vendors)
         self.counts: Counter[str] = Counter()
+        self.confessions: list[str] = []  # faults of our own that the engine caught, told with their trace, and went on
         self.closing = False
         self._born = 0
 
@@ -164,6 +168,7 @@ class Play:
         worker.pause(400)  # leases of the dead run out, retries of webhooks arrive, the feeds' overlap passes
         for number in range(QUIET_ROUNDS):
             before = checks.writes(self.vendors)
+            self._operate(house)
             engine.observe(force=True)
             self._drain(house)
             if number % 2:
@@ -176,6 +181,23 @@ class Play:
                     return
             worker.pause(120)
         raise checks.Broken(f"still writing after {QUIET_ROUNDS} quiet rounds")
+
+    def _operate(self, house: WorkerHouse) -> None:
+        """An operator looks: releases held flows by the plan that is shown, and replays what the breaker set aside."""
+        ctx, by = house.engine.context(dry=True), operate.By(who="operator", why="the plan is right")
+        for flow in planning.KINDS_OF_FLOW:
+            if house.engine.held(flow) is None:
+                continue
+            self.counts["brake released"] += 1
+            braked = planning.make_plan(ctx, planning.KINDS_OF_FLOW[flow]).braked().get(flow)
+            if braked is None:
+                operate.unhold(ctx, flow, by)
+            else:
+                operate.release_brake(ctx, flow, plan_digest=braked.digest, hours=1, by=by)
+        for row in replay.parked_rows(ctx):
+            if row["code"] == "written_too_often":
+                self.counts["breaker replayed"] += 1
+                replay.replay(ctx, row["subject"], kind=None, by=by)
 
     def _drain(self, house: WorkerHouse) -> None:
         for _ in range(60):
@@ -196,6 +218,30 @@ class Play:
         self.counts["restless"] += 1
 
 
+class Listener(logging.Handler):
+    """Whatever the engine logs as an error of its own."""
+
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__(level=logging.ERROR)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._heard.append(record.getMessage() + ("" if error is None else f": {told(error)}"))
+
+
+@contextmanager
+def listening(heard: list[str]) -> Iterator[None]:
+    log, listener = logging.getLogger("csod_pipelines"), Listener(heard)
+    log.addHandler(listener)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        log.propagate = True
+
+
 def with_house(play: Play, worker: Worker, body: Callable[[WorkerHouse], None]) -> None:
     seed = f"{play.scenario.seed} {worker.name}"
     house = WorkerHouse(worker, settings=play.settings, vendors=play.vendors, mishaps=play.mishaps, seed=seed)
@@ -212,9 +258,10 @@ def play(scenario: Scenario, worlds: Worlds) -> Verdict:
     with worlds.stage(scenario.world, dice=dice, skews=scenario.skews) as stage:
         playing = Play(scenario, stage)
         try:
-            playing.prepare()
-            stage.timeline.run(until=lambda: playing.closing and not stage.timeline.workers)
-            playing.quiet()
+            with listening(playing.confessions):
+                playing.prepare()
+                stage.timeline.run(until=lambda: playing.closing and not stage.timeline.workers)
+                playing.quiet()
         except Exception as err:  # noqa: BLE001 - every failure of the code under test is the finding of this seed
             verdict.failure = told(err)
         finally:
