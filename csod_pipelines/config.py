@@ -54,7 +54,7 @@ class Scope(Section):
     events: RecordFilter = RecordFilter()
     """Which Administrate events, by code."""
     live_from: date | None = None
-    """Nothing published before this day is created in Cornerstone. Empty: no such limit."""
+    """Nothing published before this day (and not changed since) is created in Cornerstone. Empty: no such limit."""
 
 
 class AdministrateSection(Section):
@@ -96,7 +96,7 @@ class NewUser(Section):
     time_zone: str | None = None
     """Time zone label of new Cornerstone users. Empty: the portal's default."""
     org_unit: str | None = None
-    """Id of the OU of a user whose account has none. Empty: such a contact waits."""
+    """Id of the OU of a user whose account has none (an individual's). Empty: such a user has no OU of that type."""
 
 
 class EnrollmentSection(Section):

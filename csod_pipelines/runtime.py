@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from csod_pipelines.engine.engine import Engine
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.lanes import lane
-from csod_pipelines.engine.options import BrakeLimit, EngineOptions
+from csod_pipelines.engine.options import BrakeLimit, CodeFilter, EngineOptions
 from csod_pipelines.model.keys import Flow, SystemName
 from csod_pipelines.settings import Settings
 from csod_pipelines.store import controls
@@ -193,6 +193,17 @@ def engine_options(settings: Settings) -> EngineOptions:
         sandbox=is_sandbox(settings),
         instance=settings.instance,
         modes={flow: config.modes.of(flow) for flow in Flow},
+        pilot_group=config.scope.people.pilot_group,
+        exclude_user_names=config.scope.people.exclude_user_names,
+        ou_roots=frozenset(config.scope.ou_roots),
+        templates=CodeFilter(config.scope.course_templates.codes, config.scope.course_templates.exclude_codes),
+        events=CodeFilter(config.scope.events.codes, config.scope.events.exclude_codes),
+        live_from=config.scope.live_from,
+        write_back=frozenset(config.person.write_back),
+        match_by_name=config.person.match_by_name,
+        external_id_prefix=config.new_user.external_id_prefix,
+        new_user_org_unit=config.new_user.org_unit,
+        fill_attendance=config.results.fill_attendance,
         user_name_is_email=config.new_user.user_name_from == "email",
         provider=config.catalogue.provider,
         historical_offerings=config.enrollment.historical_offerings,
@@ -239,6 +250,8 @@ def cornerstone_options(settings: Settings) -> CornerstoneOptions:
         languages=config.catalogue.languages,
         org_unit_types=config.scope.ou_types,
         person_ou_type=config.scope.contact_account_from,
+        pilot_group=config.scope.people.pilot_group,
+        display_language=config.new_user.display_language,
         virtual_location=config.catalogue.virtual_location,
         enrollment_route=config.enrollment.route,
         timeout_seconds=CALL_SECONDS,

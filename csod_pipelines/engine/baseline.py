@@ -15,7 +15,7 @@ from csod_pipelines.engine.context import Context, Later, words
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.operations import close_leftovers
 from csod_pipelines.engine.refs import peers_of
-from csod_pipelines.engine.scope import why_not
+from csod_pipelines.engine.scope import why_not_created
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
@@ -94,7 +94,7 @@ def _known(ctx: Context, kind: Kind) -> Known:
         for record in page.records:
             if (external := record.external_ids.get(name)) is not None:
                 known.by_external_id[external] = record
-            else:
+            elif kind is not Kind.PERSON or ctx.options.match_by_name:
                 known.by_natural_key.setdefault(natural_key(record), []).append(record)
     refuse_empty_side(ctx, kind, A, rows)
     return known
@@ -129,7 +129,7 @@ def _depth(record: Record, records: dict[str, Record]) -> int:
 
 
 def _in_scope(ctx: Context, record: Record) -> bool:
-    reason = why_not(ctx.options, record)
+    reason = why_not_created(ctx, record)
     if reason is not None:
         ctx.totals.dispositions["ignored"] += 1
         ctx.totals.done[f"left out: {reason}"] += 1

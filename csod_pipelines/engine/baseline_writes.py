@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 from sqlalchemy import Connection
 
 from csod_pipelines.engine.context import Context, Later, id_on, key_on
-from csod_pipelines.engine.create import draft_for
+from csod_pipelines.engine.create import claim_key, draft_for
 from csod_pipelines.engine.operations import Intent, Operation, close_leftovers, operations
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import OperationOutcome
@@ -24,7 +24,7 @@ from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.images import image_of
-from csod_pipelines.sync.translate import Terms, natural_key, to_peer
+from csod_pipelines.sync.translate import Terms, to_peer
 from csod_pipelines.systems.base import Draft, Refusal, Written
 from csod_pipelines.systems.errors import Refused
 
@@ -70,7 +70,7 @@ def claim_rows(
     its place, or that has several candidates, is left to its own unit of work."""
     rows: list[Row] = []
     left: list[Mark] = []
-    keys = {id: natural_key(record) for id, record in records.items()}
+    keys = {id: claim_key(ctx, record) for id, record in records.items()}
     with ctx.database.begin() as conn:
         claims = links.claim_links(conn, kind=kind, natural_keys=keys, system=C)
         for id, record in records.items():

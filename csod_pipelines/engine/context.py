@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from csod_pipelines.engine.brakes import Brakes
+from csod_pipelines.engine.filters import Filters
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.options import EngineOptions
@@ -109,6 +110,8 @@ class Context:
     first: Callable[[str], End | None] = field(default=lambda subject: None)
     modes: Modes
     brakes: Brakes
+    filters: Filters
+    needed: int = 0  # how deep in prerequisites: what others need is created although nothing else would ask for it
     claims: dict[str, Claim] = field(default_factory=dict)  # by the subject under which the unit was claimed
 
     def linked(self, conn: Connection, subject: str, link: Link) -> None:

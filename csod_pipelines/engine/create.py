@@ -30,7 +30,8 @@ CLAIM_RACE_SECONDS = 1.0
 def draft_for(ctx: Context, source: Record, desired: Any) -> Draft:
     """What is created, with the marker by which it can be found again: our minted external id in Cornerstone, the
     Cornerstone id stored as an external id in Administrate."""
-    marker = minted(source) if source.key.system is SystemName.ADMINISTRATE else f"{ctx.options.external_name(source.key.kind)}={source.id}"
+    from_administrate = source.key.system is SystemName.ADMINISTRATE
+    marker = _own_id(ctx, source) if from_administrate else f"{ctx.options.external_name(source.key.kind)}={source.id}"
     facts: dict[str, Any] = {}
     if source.key.system is SystemName.ADMINISTRATE and source.key.kind in (Kind.PERSON, Kind.ORG_UNIT):
         facts["ref"] = facts["user_ref"] = marker
@@ -81,9 +82,16 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     return _create(ctx, source, draft, link, intent, inputs)
 
 
+def claim_key(ctx: Context, record: Record) -> str:
+    """What keeps two workers from creating the same; people are the same by name only if the settings say so."""
+    if record.key.kind is Kind.PERSON and not ctx.options.match_by_name:
+        return str(record.key)
+    return natural_key(record)
+
+
 def _claim(ctx: Context, subject: str, source: Record) -> Link:
     with ctx.database.begin() as conn:
-        claimed = links.claim_link(conn, kind=source.key.kind, natural_key=natural_key(source), system=source.key.system, id=source.id)
+        claimed = links.claim_link(conn, kind=source.key.kind, natural_key=claim_key(ctx, source), system=source.key.system, id=source.id)
         if not isinstance(claimed, Taken):
             return claimed
         other = claimed.link
@@ -116,7 +124,14 @@ def _is_marked(ctx: Context, source: Record, candidate: Record) -> bool:
     """One of the two carries the other's id."""
     a, c = (source, candidate) if source.key.system is SystemName.ADMINISTRATE else (candidate, source)
     name = ctx.options.external_name(source.key.kind)
-    return a.external_ids.get(name) == c.id or c.facts.get("user_ref") == minted(a)
+    return a.external_ids.get(name) == c.id or c.facts.get("user_ref") == _own_id(ctx, a)
+
+
+def _own_id(ctx: Context, source: Record) -> str:
+    """External id of the user or OU that is created for an Administrate record; a session has a number of its own making."""
+    if source.key.kind in (Kind.PERSON, Kind.ORG_UNIT):
+        return f"{ctx.options.external_id_prefix}{source.facts['legacy_id']}"
+    return minted(source)
 
 
 def _release(ctx: Context, link: Link) -> None:
@@ -132,6 +147,8 @@ def look_up(ctx: Context, source: Record, draft: Draft) -> tuple[Record, ...]:
         if known is not None:
             return (known,)
     found = target.find(draft.kind, draft.value, marker=draft.marker, facts=draft.facts)
+    if draft.kind is Kind.PERSON and not ctx.options.match_by_name:
+        found = tuple(record for record in found if _is_marked(ctx, source, record))
     if not found:
         return ()
     with ctx.database.read() as conn:

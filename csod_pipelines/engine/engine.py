@@ -12,6 +12,7 @@ from csod_pipelines.engine.brakes import Brakes
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
 from csod_pipelines.engine.errors import BrakeOn, FlowStopped, RunPaused
+from csod_pipelines.engine.filters import Filters
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.history import backfill
 from csod_pipelines.engine.lanes import lane
@@ -63,6 +64,7 @@ class Engine:
         self._feed_seconds = feed_seconds
         self._modes = Modes(database=database, options=options, clock=clock)
         self._brakes = Brakes(database=database, options=options, clock=clock)
+        self._filters = Filters(database=database, systems=systems, options=options, clock=clock)
 
     def context(self, *, owner: str | None = None, dry: bool = False) -> Context:
         if owner is not None:
@@ -80,6 +82,7 @@ class Engine:
             dry=dry,
             modes=self._modes,
             brakes=self._brakes,
+            filters=self._filters,
         )
 
     def drain(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from csod_pipelines.model.keys import Flow, Kind
@@ -30,6 +32,20 @@ class BrakeLimit:
     percent: float
 
 
+@dataclass(frozen=True, slots=True)
+class CodeFilter:
+    """Shell patterns of codes, compared without regard to case. No ``codes`` takes all; ``exclude_codes`` wins."""
+
+    codes: tuple[str, ...] = ()
+    exclude_codes: tuple[str, ...] = ()
+
+    def takes(self, code: str) -> bool:
+        def fits(patterns: tuple[str, ...]) -> bool:
+            return any(fnmatchcase(code.casefold(), pattern.casefold()) for pattern in patterns)
+
+        return (not self.codes or fits(self.codes)) and not fits(self.exclude_codes)
+
+
 DEFAULT_BRAKES: Mapping[str, BrakeLimit] = MappingProxyType(
     {"deactivations": BrakeLimit(20, 5.0), "withdrawals": BrakeLimit(100, 5.0), "moves": BrakeLimit(200, 10.0)}
 )
@@ -44,6 +60,17 @@ class EngineOptions:
     instance: str = ""
     modes: Mapping[Flow, Mode] = field(default_factory=dict)
     create_people: bool = True
+    pilot_group: str | None = None
+    exclude_user_names: tuple[str, ...] = ()
+    ou_roots: frozenset[str] = frozenset()
+    templates: CodeFilter = CodeFilter()
+    events: CodeFilter = CodeFilter()
+    live_from: date | None = None
+    write_back: frozenset[str] = frozenset()
+    match_by_name: bool = True
+    external_id_prefix: str = "ADM-"
+    new_user_org_unit: str | None = None
+    fill_attendance: bool = True
     user_name_is_email: bool = True
     provider: str | None = None
     historical_offerings: str = "skip"

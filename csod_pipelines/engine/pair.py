@@ -11,7 +11,8 @@ from typing import Any
 from csod_pipelines.engine.change import bring_in_step, close_ended
 from csod_pipelines.engine.context import Context, End, Later, id_on, key_on
 from csod_pipelines.engine.create import create_peer
-from csod_pipelines.engine.scope import why_not
+from csod_pipelines.engine.scope import left_scope, why_not_created
+from csod_pipelines.engine.write_back import write_back
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Gone, Present, Unknown
@@ -62,7 +63,7 @@ def _unlinked(ctx: Context, subject: str, key: RecordKey, link: Link | None) -> 
         return ended(Disposition.IGNORED, "cannot_be_read", why=reading.why)
     if key.system not in DIRECTIONS[key.kind].creates:
         return ended(Disposition.IGNORED, "not_created_from_this_side")
-    if (reason := why_not(ctx.options, reading.record)) is not None:
+    if (reason := why_not_created(ctx, reading.record)) is not None:
         return ended(Disposition.IGNORED, reason)
     return create_peer(ctx, subject, reading.record, link)
 
@@ -73,6 +74,8 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
     owner_side = direction.owner
     with ctx.database.read() as conn:
         bases = images.load(conn, link.id)
+    if kind is Kind.PERSON and link.state == "live" and (written := write_back(ctx, subject, link, bases, sides, restore=restore)):
+        return written
     if not restore and sides and owner_side.value not in sides:
         return _peer_hinted(ctx, link, bases, key_on(link, owner_side.peer))
     reading = ctx.read(key_on(link, owner_side), fresh=False)
@@ -81,6 +84,8 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
     if isinstance(reading, Gone):
         return close_ended(ctx, subject, link, reading.evidence)
     owner = reading.record
+    if (outside := left_scope(ctx, link, owner)) is not None:
+        return ended(Disposition.IGNORED, outside)
     moved = changed(image_of(owner), _base(bases, owner_side)) & MAPPED[kind]
     if link.state == "tombstone":
         return _returned(ctx, subject, link, owner)
@@ -123,7 +128,7 @@ def _read_peer(ctx: Context, key: RecordKey) -> Record | End:
 
 def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
     """A tombstone answers late events; a positive read of an active record opens a new generation of the link."""
-    if why_not(ctx.options, owner) is not None:
+    if why_not_created(ctx, owner) is not None:
         return ended(Disposition.IGNORED, "ended_before")
     with ctx.database.begin() as conn:
         reopened = links.reopen(conn, link.id)

@@ -14,7 +14,7 @@ from csod_pipelines.model.readings import Roster
 from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
 from csod_pipelines.store import images, links
 from csod_pipelines.store.links import Link
-from csod_pipelines.sync.roster import Place, RosterStep, plan_place
+from csod_pipelines.sync.roster import Place, RosterAction, RosterStep, plan_place
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 _RANK = {EnrollmentState.ACTIVE: 0, EnrollmentState.HOLDING: 1, EnrollmentState.NO_STATEMENT: 2, EnrollmentState.CANCELLED: 3}
@@ -85,6 +85,8 @@ def offering_facts(ctx: Context, event_id: str) -> OfferingFacts | None:
     with ctx.database.read() as conn:
         image = images.load(conn, link.id).get(A.value)
     base = (image.base if image else None) or {}
+    if ctx.filters.why_event_outside(base.get("code"), template_code=None) is not None or link.facts.get("outside"):
+        return None
     ends = [datetime.fromisoformat(part["end"]) for part in base.get("parts", [])]
     return OfferingFacts(
         link=link,
@@ -172,10 +174,11 @@ def _linked_people(ctx: Context, side: SystemName, by_person: dict[str, list[Rec
         peers = peers_of(conn, keys.values())
     wanted = [p for p, records in by_person.items() if keys[p] not in peers and any(_state(r) is EnrollmentState.ACTIVE for r in records)]
     if wanted and not ctx.dry:
-        for person in wanted:
-            ctx.first(str(keys[person]))
+        ends = {person: ctx.first(str(keys[person])) for person in wanted}
         with ctx.database.read() as conn:
             peers |= peers_of(conn, [keys[p] for p in wanted])
+        # whom the rules leave out is nobody to wait for; a change of that person marks the roster's own hints anew
+        wanted = [p for p in wanted if (end := ends[p]) is None or end.disposition is not Disposition.IGNORED]
     waiting = [str(keys[p]) for p in wanted if keys[p] not in peers]
     return {p: peers[k] for p, k in keys.items() if k in peers}, waiting
 
@@ -196,6 +199,13 @@ def _attach_links(ctx: Context, seats: list[Seat]) -> None:
 
 def plan_seat(ctx: Context, offering: OfferingFacts, entry: Seat, *, complete: bool) -> RosterStep:
     ended = offering.ends_at is not None and ctx.systems[C].now() >= offering.ends_at
+    if (
+        offering.cancelled
+        and not ended
+        and entry.row is not None
+        and _state(entry.row) in (EnrollmentState.ACTIVE, EnrollmentState.HOLDING)
+    ):
+        return RosterStep(RosterAction.WITHDRAW, "cancelled_in_administrate")  # also one who came after the cancellation
     return plan_place(
         Place(
             administrate=entry.learner,

@@ -14,7 +14,7 @@ from csod_pipelines.engine.context import Context, End, Later, Parked, Step, Wai
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
-from csod_pipelines.engine.scope import why_not
+from csod_pipelines.engine.scope import why_not_created
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
@@ -158,7 +158,7 @@ def _live_links(ctx: Context, kind: Kind) -> Iterator[list[links.Link]]:
 
 
 def _worth_creating(ctx: Context, record: Record) -> bool:
-    if record.key.system not in DIRECTIONS[record.key.kind].creates or why_not(ctx.options, record) is not None:
+    if record.key.system not in DIRECTIONS[record.key.kind].creates or why_not_created(ctx, record) is not None:
         return False
     if isinstance(record.value, Offering):
         ends = max((part.end for part in record.value.parts), default=None)

@@ -26,7 +26,7 @@ def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str
     for (kind, system), ids in wanted.items():
         for id, link in links.by_records(conn, kind, system, ids).items():
             peer = id_on(link, system.peer)
-            if peer is not None and link.state in ("live", "pending"):
+            if peer is not None and link.state in ("live", "pending") and not (kind is Kind.PERSON and link.facts.get("outside")):
                 found[RecordKey(kind, system, id)] = peer
     return found
 
@@ -50,7 +50,8 @@ def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | Non
         if still:
             raise Later("prerequisite_missing", seconds=PREREQUISITE_RETRY_SECONDS)
     refs |= {key: "" for key in missing if key not in refs}
-    return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider)
+    home = ctx.options.new_user_org_unit if record.key.system is SystemName.ADMINISTRATE else None
+    return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider, default_org_unit=home)
 
 
 def _does_without(end: End | None) -> bool:

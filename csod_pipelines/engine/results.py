@@ -7,7 +7,7 @@ roster is read once after each call, and what Cornerstone made of it decides how
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -79,7 +79,7 @@ def _plan(ctx: Context, offering: OfferingFacts, seat: Seat) -> OutcomePlan:
     now = ctx.systems[C].now()
     ended = offering.ends_at is not None and now >= offering.ends_at
     late = ended and offering.ends_at is not None and now >= offering.ends_at + timedelta(hours=ctx.options.submit_after_hours)
-    return plan_outcome(
+    plan = plan_outcome(
         learner=seat.learner,
         row=seat.row,
         parts=offering.parts,
@@ -87,6 +87,7 @@ def _plan(ctx: Context, offering: OfferingFacts, seat: Seat) -> OutcomePlan:
         sent=seat.link.facts.get("sent"),
         submit_after_passed=late,
     )
+    return plan if ctx.options.fill_attendance else replace(plan, fill_attendance=None)
 
 
 def _guarded(writer: Any, ctx: Context, subject: str, offering: OfferingFacts, batch: Sequence[Due]) -> dict[int, End]:

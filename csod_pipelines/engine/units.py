@@ -34,6 +34,14 @@ _log = logging.getLogger(__name__)
 
 def work_one(ctx: Context, claim: Claim) -> End | None:
     """Handle a claimed unit. None: it goes on later, waits or was taken over; nothing was settled."""
+    try:
+        return _worked(ctx, claim)
+    except Fenced:  # noticed as its end was to be written: whatever that was, it is the new holder's to say
+        ctx.totals.dispositions["taken_over"] += 1
+        return None
+
+
+def _worked(ctx: Context, claim: Claim) -> End | None:
     name = claim.subject
     ctx.guard.hold(name)
     ctx.claims[name] = claim
@@ -276,10 +284,12 @@ class Prerequisites:
             return None
         before, ctx.flow = ctx.flow, flow
         self._depth += 1
+        ctx.needed = self._depth
         try:
             return work_one(ctx, claim)
         finally:
             self._depth -= 1
+            ctx.needed = self._depth
             ctx.flow = before
 
 

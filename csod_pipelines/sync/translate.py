@@ -89,7 +89,7 @@ def _person(record: Record, terms: Terms) -> Person:
     assert isinstance(value, Person)
     org_unit = terms.default_org_unit
     if value.org_unit_id:
-        org_unit = terms.refs[RecordKey(Kind.ORG_UNIT, record.key.system, value.org_unit_id)] or None
+        org_unit = terms.refs[RecordKey(Kind.ORG_UNIT, record.key.system, value.org_unit_id)] or terms.default_org_unit
     return Person(
         first_name=n.text(value.first_name, limit=n.NAME_CHARS),
         last_name=n.text(value.last_name, limit=n.NAME_CHARS),

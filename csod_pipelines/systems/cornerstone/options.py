@@ -22,7 +22,8 @@ class Audience:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CornerstoneOptions:
     """``actor``: external id of the service account. ``org_unit_types``: OU types in scope; ``person_ou_type``: the one
-    that gives a contact its account. ``account_time_zone``: the portal's label, for parts without a place.
+    that gives a contact its account. ``pilot_group``: internal id of a group OU; each user tells whether he is in it.
+    ``account_time_zone``: the portal's label, for parts without a place.
     ``audience``: whom new training is meant for; else ``audience_ous``, internal ids of OUs; else everybody.
     ``virtual_location``: internal id of the place of parts without one. ``languages``: ids such as fr-FR.
     ``enrollment_route``: assignment (asynchronous, batches) or transcript (one user a call)."""
@@ -39,6 +40,7 @@ class CornerstoneOptions:
     provider: str | None = None
     org_unit_types: tuple[int, ...] = (DIVISION,)
     person_ou_type: int = DIVISION
+    pilot_group: str | None = None
     virtual_location: str | None = None
     account_time_zone: str = "(UTC) Coordinated Universal Time"
     display_language: str | None = None

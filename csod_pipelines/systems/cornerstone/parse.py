@@ -45,7 +45,7 @@ def record(kind: Kind, id: object, value: Any, **facts: Any) -> Record:
 
 
 @understands("cornerstone user")
-def employee(row: Row, *, person_ou_type: int) -> Record:
+def employee(row: Row, *, person_ou_type: int, pilot_group: str | None = None) -> Record:
     worker, ous = row.get("workerStatus") or {}, row.get("ous") or ()
     mine = next((ou["id"] for ou in ous if ou.get("typeId") == person_ou_type), None)
     value = Person(
@@ -65,12 +65,13 @@ def employee(row: Row, *, person_ou_type: int) -> Record:
         guid=row.get("guid"),
         manager_id=_text(row.get("managerId")),
         ous=tuple((ou["typeId"], str(ou["id"])) for ou in ous),
+        in_pilot=None if pilot_group is None else any(str(ou["id"]) == pilot_group for ou in ous),
         updated_at=instant((row.get("employeeMetaData") or {}).get("modifiedDate")),
     )
 
 
 @understands("cornerstone exported user")
-def exported_user(row: Row, *, org_unit_id: str | None) -> Record:
+def exported_user(row: Row, *, org_unit_id: str | None, in_pilot: bool | None = None) -> Record:
     value = Person(
         first_name=row.get("user_name_first") or "",
         last_name=row.get("user_name_last") or "",
@@ -87,6 +88,7 @@ def exported_user(row: Row, *, org_unit_id: str | None) -> Record:
         user_name=row.get("user_login"),
         guid=row.get("user_guid"),
         manager_id=_text(row.get("user_mgr_id")),
+        in_pilot=in_pilot,
         updated_at=instant(row.get("_last_touched_dt_utc")),
     )
 

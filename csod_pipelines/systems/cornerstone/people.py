@@ -35,7 +35,7 @@ class People:
         row = self._platform.employee(id)
         if row is None:
             return Unknown(f"cornerstone shows no user {id} to the service account; users are made inactive, never deleted")
-        record = parse.employee(row, person_ou_type=self._options.person_ou_type)
+        record = parse.employee(row, person_ou_type=self._options.person_ou_type, pilot_group=self._options.pilot_group)
         self._refs.learn(record.id, record.facts["user_ref"])
         return Present(record)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.readings import Present
@@ -54,16 +55,17 @@ class Scans:
                 readings = (self._people.read_person(str(row["id"])) for row in page)
                 yield [reading.record for reading in readings if isinstance(reading, Present)]
             return
-        mine = self._portal.options.person_ou_type
-        homes = {
-            row["user_id"]: str(row["ou_id"])
-            for page in self._exporter.pages("export.user_ou_core")
-            for row in page
-            if row.get("ou_type_id") == mine and not removed(row)
-        }
+        mine, pilot = self._portal.options.person_ou_type, self._portal.options.pilot_group
+        homes: dict[Any, str] = {}
+        pilots: set[Any] | None = None if pilot is None else set()
+        for row in (row for page in self._exporter.pages("export.user_ou_core") for row in page if not removed(row)):
+            if row.get("ou_type_id") == mine:
+                homes[row["user_id"]] = str(row["ou_id"])
+            if pilots is not None and str(row["ou_id"]) == pilot:
+                pilots.add(row["user_id"])
         for page in self._exporter.pages("export.users_core"):
             rows = (row for row in page if not removed(row))
-            yield tolerant.records(rows, lambda row: parse.exported_user(row, org_unit_id=homes.get(row.get("user_id"))))
+            yield tolerant.records(rows, partial(_user, homes=homes, pilots=pilots))
 
     def _org_units(self, tolerant: Tolerant) -> Iterator[Sequence[Record]]:
         options = self._portal.options
@@ -132,6 +134,11 @@ class Scans:
     def _need(self, switch: str, what: str) -> None:
         if not self._portal.contract.switch(switch):
             raise Unsupported(f"cornerstone: {what} cannot be listed on this portal (register: {switch})")
+
+
+def _user(row: parse.Row, *, homes: Mapping[Any, str], pilots: set[Any] | None) -> Record:
+    id = row.get("user_id")
+    return parse.exported_user(row, org_unit_id=homes.get(id), in_pilot=None if pilots is None else id in pilots)
 
 
 def _pages(batches: Iterable[Sequence[Record]], tolerant: Tolerant) -> Iterator[Page]:

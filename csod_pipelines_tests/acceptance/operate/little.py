@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from csod_pipelines.model.keys import Kind
+from csod_pipelines.runtime import open_house
+from csod_pipelines.settings import load_settings
 from csod_pipelines.store.provision import Urls
-from csod_pipelines_tests.acceptance.world import CONFIG, World, world
+from csod_pipelines_tests.acceptance.world import CONFIG, PREFIX, World, world
 
 SMALL = {"users": 40, "ous": 10, "events": 3, "sessions_per_event": 1, "learners_per_session": 2}
 BASELINE = (Kind.ORG_UNIT, Kind.PROVIDER, Kind.PERSON)
@@ -32,6 +34,44 @@ def little(urls: Urls, home: Path, *, settings: dict[str, Any] | None = None, im
             made.baseline(*BASELINE)
             made.settle()
         yield made
+
+
+@contextmanager
+def told(here: World, sections: dict[str, Any]) -> Iterator[World]:
+    """The same vendors and database under other settings, as after a restart with an edited csod_pipelines.yaml."""
+    settings = here.house.settings
+    assert settings.config_file is not None
+    before = settings.config_file.read_text()
+    config = yaml.safe_load(before)
+    for section, values in sections.items():
+        config[section] = _over(config[section], values)
+    settings.config_file.write_text(yaml.safe_dump(config))
+    try:
+        with open_house(load_settings(variables_of(here)), run_id="test") as house:
+            yield World(administrate=here.administrate, cornerstone=here.cornerstone, house=house)
+    finally:
+        settings.config_file.write_text(before)
+
+
+def variables_of(here: World) -> dict[str, str]:
+    """The variables of the world's house."""
+    settings = here.house.settings
+    administrate, cornerstone = settings.administrate, settings.cornerstone
+    values = {
+        "HOME": str(settings.home),
+        "CONFIG": str(settings.config_file or CONFIG),
+        "DATABASE_URL": settings.database_url,
+        "ADMINISTRATE_AUTH_URL": administrate.auth_url,
+        "ADMINISTRATE_API_URL": administrate.api_url,
+        "ADMINISTRATE_CLIENT_ID": administrate.client_id,
+        "ADMINISTRATE_CLIENT_SECRET": administrate.client_secret,
+        "CORNERSTONE_BASE_URL": cornerstone.base_url,
+        "CORNERSTONE_CLIENT_ID": cornerstone.client_id,
+        "CORNERSTONE_CLIENT_SECRET": cornerstone.client_secret,
+        "CORNERSTONE_ACTOR": cornerstone.actor,
+        "FEED_SECONDS": str(settings.feed_seconds),
+    }
+    return {PREFIX + name: value for name, value in values.items()}
 
 
 def _over(under: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

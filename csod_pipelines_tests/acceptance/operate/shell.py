@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from csod_pipelines import cli
-from csod_pipelines_tests.acceptance.world import CONFIG, PREFIX, World
+from csod_pipelines_tests.acceptance.operate.little import variables_of
+from csod_pipelines_tests.acceptance.world import World
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,8 @@ class Shell:
     caught: pytest.CaptureFixture[str]
 
     def __call__(self, *words: str) -> Answer:
-        settings = self.world.house.settings
-        for name, value in {
-            "HOME": str(settings.home),
-            "CONFIG": str(settings.config_file or CONFIG),
-            "DATABASE_URL": settings.database_url,
-            "ADMINISTRATE_AUTH_URL": settings.administrate.auth_url,
-            "ADMINISTRATE_API_URL": settings.administrate.api_url,
-            "ADMINISTRATE_CLIENT_ID": settings.administrate.client_id,
-            "ADMINISTRATE_CLIENT_SECRET": settings.administrate.client_secret,
-            "CORNERSTONE_BASE_URL": settings.cornerstone.base_url,
-            "CORNERSTONE_CLIENT_ID": settings.cornerstone.client_id,
-            "CORNERSTONE_CLIENT_SECRET": settings.cornerstone.client_secret,
-            "CORNERSTONE_ACTOR": settings.cornerstone.actor,
-        }.items():
-            self.patch.setenv(PREFIX + name, value)
+        for name, value in variables_of(self.world).items():
+            self.patch.setenv(name, value)
         self.caught.readouterr()
         code = cli.run(words)
         out, err = self.caught.readouterr()
