@@ -53,10 +53,9 @@ def load_many(conn: Connection, link_ids: Sequence[int]) -> dict[int, dict[str, 
 # The parent rows are locked in order by the foreign key; rows in order keep two writers of the same links from a deadlock.
 _SAVE = text("""
     INSERT INTO image AS i (link_id, system, seen, seen_digest, base, base_digest, refused)
-    SELECT r.link_id, r.system, r.seen, r.seen_digest, r.base, r.base_digest, CAST(r.refused AS jsonb)
-    FROM unnest(CAST(:link_ids AS bigint[]), CAST(:systems AS text[]), CAST(:seens AS text[]), CAST(:seen_digests AS bytea[]),
-                CAST(:bases AS text[]), CAST(:base_digests AS bytea[]), CAST(:refuseds AS text[]))
-        AS r (link_id, system, seen, seen_digest, base, base_digest, refused)
+    SELECT r.link_id, r.system, r.seen, decode(r.seen_digest, 'hex'), r.base, decode(r.base_digest, 'hex'), CAST(r.refused AS jsonb)
+    FROM json_to_recordset(CAST(:rows AS json))
+        AS r (link_id bigint, system text, seen text, seen_digest text, base text, base_digest text, refused text)
     ORDER BY r.link_id, r.system
     ON CONFLICT (link_id, system) DO UPDATE SET
         seen = coalesce(excluded.seen, i.seen), seen_digest = coalesce(excluded.seen_digest, i.seen_digest),
@@ -82,18 +81,20 @@ def save_many(conn: Connection, rows: Iterable[ImageRow]) -> None:
     batch = list(rows)
     if not batch:
         return
-    seens = [_bytes(r.seen) for r in batch]
-    bases = [_bytes(r.base) for r in batch]
-    parameters = {
-        "link_ids": [r.link_id for r in batch],
-        "systems": [str(r.system) for r in batch],
-        "seens": [_text(b) for b in seens],
-        "seen_digests": [_digest(b) for b in seens],
-        "bases": [_text(b) for b in bases],
-        "base_digests": [_digest(b) for b in bases],
-        "refuseds": [_text(_bytes(r.refused)) for r in batch],
+    conn.execute(_SAVE, {"rows": orjson.dumps([_row(r) for r in batch]).decode()})
+
+
+def _row(row: ImageRow) -> dict[str, Any]:
+    seen, base = _bytes(row.seen), _bytes(row.base)
+    return {
+        "link_id": row.link_id,
+        "system": str(row.system),
+        "seen": _text(seen),
+        "seen_digest": _digest(seen),
+        "base": _text(base),
+        "base_digest": _digest(base),
+        "refused": _text(_bytes(row.refused)),
     }
-    conn.execute(_SAVE, parameters)
 
 
 def _bytes(value: Mapping[str, Any] | None) -> bytes | None:
@@ -104,8 +105,8 @@ def _text(data: bytes | None) -> str | None:
     return None if data is None else data.decode()
 
 
-def _digest(data: bytes | None) -> bytes | None:
-    return None if data is None else digest(data)
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else digest(data).hex()
 
 
 def _parse(stored: str | None) -> dict[str, Any] | None:
