@@ -123,7 +123,7 @@ def test_a_record_that_cannot_be_understood_does_not_lose_its_neighbours() -> No
 
 
 def test_gzip_is_unpacked_also_in_several_members() -> None:
-    assert unpack(gzip.compress(b"ab") + gzip.compress(b"cd"), encoding=" GZIP ") == b"abcd"
+    assert unpack(gzip.compress(b"ab", mtime=0) + gzip.compress(b"cd"), encoding=" GZIP ") == b"abcd"
     assert unpack(b"plain", encoding="") == b"plain"
 
 
@@ -131,8 +131,8 @@ def test_gzip_is_unpacked_also_in_several_members() -> None:
     ("body", "encoding"),
     [
         (b"not gzip", "gzip"),
-        (gzip.compress(b"x")[:-4], "gzip"),
-        (gzip.compress(b"x") + b"tail", "gzip"),
+        (gzip.compress(b"x", mtime=0)[:-4], "gzip"),
+        (gzip.compress(b"x", mtime=0) + b"tail", "gzip"),
         (zlib.compress(b"x"), "deflate"),
         (b"x", "br"),
     ],
@@ -144,7 +144,7 @@ def test_what_cannot_be_unpacked_is_refused(body: bytes, encoding: str) -> None:
 
 
 def test_a_bomb_costs_no_more_than_the_limit() -> None:
-    bomb = gzip.compress(b"\0" * (200 * MAX_BODY_BYTES))
+    bomb = gzip.compress(b"\0" * (200 * MAX_BODY_BYTES), mtime=0)
     assert len(bomb) < MAX_BODY_BYTES
     tracemalloc.start()
     with pytest.raises(Rejected) as caught:
@@ -157,4 +157,4 @@ def test_a_bomb_costs_no_more_than_the_limit() -> None:
 
 def test_thousands_of_empty_members_are_refused_at_once() -> None:
     with pytest.raises(Rejected):
-        unpack(gzip.compress(b"") * 40_000, encoding="gzip")
+        unpack(gzip.compress(b"", mtime=0) * 40_000, encoding="gzip")

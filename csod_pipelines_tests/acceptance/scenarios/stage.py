@@ -30,6 +30,8 @@ MAX_ROUNDS = 40
 #: Work that becomes due within this time is waited for; what comes later belongs to another day.
 HORIZON_SECONDS = 4 * 3600.0
 PORTAL = "csod:sandbox"
+#: Two contacts that Administrate has had for long share this address and their name.
+NAMESAKES = "pia@example.org"
 #: Many scenarios of one module share an hour and few people; brakes have scenarios of their own.
 NO_BRAKES = {"minimum: 5": "minimum: 10000"}
 
@@ -149,10 +151,10 @@ class Stage:
         return {"title": title or f"Day {number + 1}", "start": start.isoformat(), "end": (start + timedelta(minutes=30)).isoformat()}
 
     def until(self, instant: str | datetime, *, past_seconds: float = 5.0) -> None:
-        """Travel to an instant of the vendors' clocks, if it is still to come."""
+        """Travel to an instant of Cornerstone's clock, if it is still to come."""
         moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        wait = (moment - self.clock.utcnow()).total_seconds() + past_seconds
+        wait = (moment - self.shells["cornerstone"].shell.clock.now()).total_seconds() + past_seconds
         if wait > 0:
             self.clock.travel(wait)
 
@@ -242,8 +244,8 @@ def staged(
     prepare: Callable[[Vendor, Vendor], None] = lambda administrate, cornerstone: None,
     **variables: str,
 ) -> Iterator[Stage]:
-    """A fresh pair of vendors, imported unless told otherwise, with one published course. ``edits``: lines of the shipped settings file -> what they
-    are replaced by."""
+    """A fresh pair of vendors, imported unless told otherwise, with one published course. ``edits``: lines of the shipped
+    settings file -> what they are replaced by."""
     with ExitStack() as stack:
         a = stack.enter_context(running("administrate", size=administrate))
         c = stack.enter_context(running("cornerstone", size=size or SIZE))
@@ -278,6 +280,10 @@ def edited_config(edits: Mapping[str, str]) -> str:
 
 
 def _import(stage: Stage) -> None:
+    root = stage.administrate.rows("accounts")[0]["id"]
+    for _ in range(2):
+        stage.administrate.act("create_contact", first_name="Pia", last_name="Namesake", email_address=NAMESAKES, account_id=root)
+    stage.clock.travel(3600)
     stage.house.engine.observe(force=True)
     for kind in BASELINE:
         stage.house.engine.import_baseline(kind, mode="apply", owner="import")
