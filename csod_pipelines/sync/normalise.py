@@ -18,8 +18,9 @@ PART_NAME_CHARS = 50
 def text(value: str | None, *, limit: int | None = None) -> str:
     """Composed Unicode, no control characters, outer and doubled blanks removed, cut to ``limit`` characters."""
     composed = unicodedata.normalize("NFC", value or "")
-    printable = "".join(" " if unicodedata.category(c) == "Cc" else c for c in composed)
-    squeezed = " ".join(printable.split())
+    if not composed.isprintable():  # most texts are; asking for the category of each character takes its time
+        composed = "".join(" " if unicodedata.category(c) == "Cc" else c for c in composed)
+    squeezed = " ".join(composed.split())
     return squeezed if limit is None else squeezed[:limit].rstrip()
 
 
