@@ -36,9 +36,9 @@ COLUMNS = (
     "operation",
 )
 
-#: What a run shows of its operations: Dagster squeezes a wide table until nothing in it can be read. The links stand in
-#: recent_operations and trace_record.
-_LEFT_OUT = ("administrate_url", "cornerstone_url", "run")
+#: What a run leaves out of its operations: Dagster squeezes a wide table until nothing in it can be read. The rest stands in
+#: recent_operations, in trace_record, and in `csod-pipelines operations --run`.
+_LEFT_OUT = ("administrate_url", "cornerstone_url", "run", "operation")
 
 #: Why a run ended, for people; anything else is a sentence already.
 _ENDS = {
@@ -149,14 +149,16 @@ def _shown(context: dg.AssetExecutionContext, house: House, totals: Totals, *, m
 def _operations(context: dg.AssetExecutionContext, house: House, *, most: int) -> dict[str, dg.TableMetadataValue]:
     """The run's newest operations as the ledger has them, with request and answer."""
     rows = house.engine.operations(run_id=context.run.run_id, limit=min(most, TABLE_ROWS)) if most else []
-    return {"operations": table([_compact(row) for row in rows], columns=COLUMNS)} if rows else {}
+    compact = [_compact(row) for row in rows]
+    filled = {name for row in compact for name, value in row.items() if value not in (None, "")}
+    return {"operations": table([{name: row[name] for name in row if name in filled} for row in compact], columns=COLUMNS)} if rows else {}
 
 
 def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Without links, without the address of the host, and with a time that reads as one."""
+    """Without links, without the address of the host, and with the time of day alone: the day is the run's."""
     shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
-    if isinstance(shown.get("when"), str):
-        shown["when"] = shown["when"][:19].replace("T", " ")
+    if len(when := str(shown.get("when") or "")) > len("2026-11-22T03:25:01"):
+        shown["when"] = when[11:19]
     method, _, url = str(shown.get("request") or "").partition(" ")
     if url:
         shown["request"] = f"{method} {urlsplit(url).path or url}"
@@ -199,7 +201,7 @@ def together(several: Sequence[Totals]) -> Totals:
 
 
 def in_words(totals: Totals) -> str:
-    done = ", ".join(f"{number} {what}" for what, number in sorted(totals.done.items())) or "nothing written"
+    done = ", ".join(f"{number} {what}" for what, number in sorted(totals.done.items()) if number) or "nothing written"
     failed = f"; {totals.failed} failed or only partly done" if totals.failed else ""
     waiting = f"; {totals.waiting} still waiting" if totals.waiting else ""
     stopped = f"; ended: {_ENDS.get(totals.stopped_reason, totals.stopped_reason)}" if totals.stopped_reason else ""
