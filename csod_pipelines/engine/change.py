@@ -270,10 +270,11 @@ def _store_ids(ctx: Context, subject: str, link: Link, kind: Kind) -> tuple[UUID
 def close_ended(ctx: Context, subject: str, link: Link, evidence: str) -> End:
     """The owner's record is gone for certain: an offering is closed like a cancelled one, anything else only stops."""
     kind = Kind(link.kind)
-    if ctx.dry:
+    open_seats = kind is Kind.OFFERING and link.state != "tombstone" and id_on(link, SystemName.CORNERSTONE) is not None
+    if ctx.dry and not open_seats:
         return End(disposition=Disposition.IGNORED, reason="record_gone", params={"evidence": evidence})
     operations: tuple[UUID, ...] = ()
-    if kind is Kind.OFFERING and link.state != "tombstone" and id_on(link, SystemName.CORNERSTONE):
+    if open_seats:
         peer = read_present(ctx, link, SystemName.CORNERSTONE)
         assert isinstance(peer.value, Offering)
         intent = _intent(ctx, subject, link, replace(peer, key=key_on(link, SystemName.ADMINISTRATE)), "seats closed", None, frozenset())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from csod_pipelines.engine import roster_agreement
@@ -20,6 +21,7 @@ from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Roster
 from csod_pipelines.sync.roster import RosterAction, RosterStep
+from csod_pipelines.systems.errors import Refused
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 MAX_ROUNDS = 4
@@ -30,7 +32,8 @@ def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
     offering = offering_facts(ctx, event_id)
     if offering is None:
         return RosterEnd(overall=End(disposition=Disposition.IGNORED, reason="offering_not_managed"))
-    here, there = ctx.systems[A].roster(event_id), ctx.systems[C].roster(offering.session_id)
+    offering, here = _learners(ctx, offering)
+    there = ctx.systems[C].roster(offering.session_id)
     ctx.totals.read += len(here.rows) + len(there.rows)
     if seats_moved(offering, here) and not ctx.dry:
         ctx.first(str(RecordKey(Kind.OFFERING, A, event_id)))
@@ -43,10 +46,22 @@ def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
         if not wrote or not rounds_left:
             return _concluded(ctx, subject, offering, seating, planned, ends, here=here, there=there)
         if A in wrote:
-            here = ctx.systems[A].roster(event_id)
+            _, here = _learners(ctx, offering)
         if C in wrote:
             there = ctx.systems[C].roster(offering.session_id)
     raise AssertionError("MAX_ROUNDS is at least one")
+
+
+def _learners(ctx: Context, offering: OfferingFacts) -> tuple[OfferingFacts, Roster]:
+    """An event that was deleted has nobody any more, and is closed like one that was cancelled."""
+    try:
+        return offering, ctx.systems[A].roster(offering.event_id)
+    except Refused as err:
+        if err.code != "not_found":
+            raise
+    if offering.link.state != "tombstone" and not ctx.dry:
+        ctx.first(str(RecordKey(Kind.OFFERING, A, offering.event_id)))
+    return replace(offering, cancelled=True), Roster(offering_id=offering.event_id, rows=())
 
 
 def _concluded(

@@ -161,7 +161,7 @@ def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Seque
     )
     for entry in entries:
         ids: tuple[UUID, ...] = ()
-        assert entry.row is not None and entry.link is not None
+        assert entry.row is not None
         if refused_before(entry, offering, "withdraw"):
             ends[pair_of(entry)] = End(disposition=Disposition.FAILED, reason="refused_before")
             continue
@@ -170,9 +170,10 @@ def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Seque
                 ctx, intent_for(ctx, subject, entry, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why)
             ) as op:
                 ids = (op.id,)
+                link = entry.link or claimed_link(ctx, offering, entry, C, entry.row.id)
                 with ctx.database.begin() as conn:
-                    close_pending(conn, ctx, entry, entry.link)
-                    links.set_facts(conn, entry.link.id, {**DONE, "asked": C.value})
+                    close_pending(conn, ctx, entry, link)
+                    links.set_facts(conn, link.id, {**DONE, "asked": C.value})
                 ctx.systems[C].withdraw(offering.session_id, entry.row, reason="Cancelled in Administrate")
                 with ctx.database.begin() as conn:
                     op.close(conn, OperationOutcome.SUCCESS, "cancelled_in_administrate")

@@ -120,6 +120,8 @@ def _same_places(desired: Value, held: Value) -> bool:
 
 def _same_minimum(desired: Value, held: Value) -> bool:
     assert isinstance(desired, Offering) and isinstance(held, Offering)
+    if desired.state is OfferingState.CANCELLED:
+        return True  # its minimum went down with its seats
     return desired.min_places is None or desired.min_places == held.min_places
 
 

@@ -153,7 +153,8 @@ def plan_outcome(
     """
     a, c = learner.value, row.value
     assert isinstance(a, Enrollment) and isinstance(c, Enrollment)
-    if row.facts.get("locked") or c.result is True:
+    failed_there = c.result is False and a.result is not False
+    if row.facts.get("locked") or c.result is True or failed_there:
         fill = {own: c.attendance[peer] for own, peer in parts.items() if peer in c.attendance and own not in a.attendance}
         fill = {own: present for own, present in fill.items() if present}
         if a.result is None and c.result is not None:
