@@ -77,7 +77,7 @@ def plain(text: Any) -> str:
 
 
 def mail(text: Any) -> str:
-    return plain(text).replace(" ", "").lower()
+    return plain(text).replace(" ", "")[:128].lower()
 
 
 def _twice(m: Both, rows: Iterable[Row], name: str, what: str) -> None:
@@ -122,8 +122,8 @@ def _people(m: Both) -> None:
             m.say(f"contact {contact_id} names the user {user_id}, who is not there")
             continue
         where = f"contact {contact['legacy_id']} / user {user_id}"
-        for mine, theirs in (("first_name", "first_name"), ("last_name", "last_name"), ("mobile", "mobile_phone")):
-            if plain(contact[mine]) != plain(user[theirs]):
+        for mine, theirs, most in (("first_name", "first_name", 200), ("last_name", "last_name", 200), ("mobile", "mobile_phone", 30)):
+            if plain(contact[mine])[:most].rstrip() != plain(user[theirs])[:most].rstrip():
                 m.say(f"{where}: {mine} {contact[mine]!r} is not {user[theirs]!r}")
         if mail(contact["email_address"]) != mail(user["primary_email"]):
             m.say(f"{where}: e-mail {contact['email_address']!r} is not {user['primary_email']!r}")

@@ -22,6 +22,10 @@ class TravelClock:
         for clock in self._vendors:
             clock.advance(seconds)
 
+    def drift(self, seconds: float) -> None:
+        """Our own clock alone is set forward, as on a host whose time is wrong."""
+        self._offset += seconds
+
     def monotonic(self) -> float:
         return time.monotonic() + self._offset
 
