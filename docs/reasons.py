@@ -19,8 +19,8 @@ HEAD = """# Every reason, and what to do
 
 Written by `python docs/reasons.py` from `csod_pipelines/model/reasons.yaml`; edit that file, not this page.
 
-Nothing is written, left out, parked or refused without one of these. They stand in the ledger, in Dagster's tables, in Administrate's Integration
-Logs and in what the commands print; a word in braces is filled in there.
+Nothing is written, left out, parked or refused without one of these. They stand in the ledger, in Dagster's tables, in Administrate's
+Integration Logs and in what the commands print; a word in braces is filled in there.
 """
 
 
