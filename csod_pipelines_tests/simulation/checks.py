@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.store import inbox
-from csod_pipelines_tests.simulation import tables
+from csod_pipelines_tests.simulation import tables, tables_rosters, tables_training
 from csod_pipelines_tests.simulation.vendors import Vendor
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ def check(play: Play, house: WorkerHouse) -> None:
         nobody_waits(conn)
         exchanges_match(conn, play.vendors)
     tables.people(play.vendors, explained, hold)
-    tables.rosters(play.vendors, play.people.touched, explained, hold)
+    tables.units(play.vendors, explained, hold)
+    tables_training.courses(play.vendors, explained, hold)
+    tables_training.offerings(play.vendors, explained, hold)
+    tables_rosters.rosters(play.vendors, play.people.touched, play.people.cancelled, explained, hold)
+    tables_training.results(play.vendors, explained, hold)
     plan_is_empty(play, house)
 
 

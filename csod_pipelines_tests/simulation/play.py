@@ -19,6 +19,7 @@ from csod_pipelines.store import work
 from csod_pipelines.store.database import connect
 from csod_pipelines.systems.errors import VendorError
 from csod_pipelines_tests.simulation import checks
+from csod_pipelines_tests.simulation.acts import ACTS
 from csod_pipelines_tests.simulation.baton import Worker
 from csod_pipelines_tests.simulation.house import WorkerHouse, settings_for
 from csod_pipelines_tests.simulation.mail import Manners
@@ -58,7 +59,7 @@ class Play:
         self.start = self.timeline.now
         self.settings = settings_for(stage.database_url)
         self.mishaps = Mishaps(crashes=frozenset(scenario.crashes), stalls=dict(scenario.stalls))
-        self.people = People(self.vendors)
+        self.people = People(self.vendors, ACTS)
         self.counts: Counter[str] = Counter()
         self.confessions: list[str] = []  # faults of our own that the engine caught, told with their trace, and went on
         self.closing = False

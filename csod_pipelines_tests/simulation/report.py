@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from csod_pipelines_tests.simulation.people import ACTS
+from csod_pipelines_tests.simulation.acts import ACTS
 from csod_pipelines_tests.simulation.play import Verdict
 from csod_pipelines_tests.simulation.scenario import FAULTS
 

@@ -6,8 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from csod_pipelines_tests.simulation.acts import THEMES
 from csod_pipelines_tests.simulation.mail import Manners
-from csod_pipelines_tests.simulation.people import ACTS, Act
+from csod_pipelines_tests.simulation.people import Act
 from csod_pipelines_tests.simulation.worlds import EPOCHS
 
 GOOD = Manners()
@@ -29,13 +30,6 @@ PLACES_PASSED = (60, 300, 1_200)
 WRITES: dict[str, tuple[dict[str, str], ...]] = {
     "administrate": tuple({"operation": f"{name}.*"} for name in ("contact", "account", "event", "learner")),
     "cornerstone": ({"method": "POST"}, {"method": "PATCH"}),
-}
-
-
-THEMES: dict[str, list[str]] = {
-    "people": ["hire", "create_contact", "create_on_both_sides", "edit_user", "terminate", "rehire", "edit_contact", "leave"],
-    "places": ["register", "reserve", "cancel_learner", "reactivate", "self_register", "request_session", "withdraw", "decide", "register"],
-    "all": sorted(ACTS),
 }
 
 

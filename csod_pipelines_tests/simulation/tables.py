@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from csod_pipelines.model.keys import SystemName
-from csod_pipelines_tests.simulation.people import Touch
 from csod_pipelines_tests.simulation.vendors import Vendor
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
-USER, OU, SESSION = "csod:sandbox:user", "csod:sandbox:ou", "csod:sandbox:session_lo"
+USER, OU = "csod:sandbox:user", "csod:sandbox:ou"
+EVENT, SESSION = "csod:sandbox:event_lo", "csod:sandbox:session_lo"
 DIVISION = 2
 Row = dict[str, Any]
 Hold = Callable[[bool, str], None]
@@ -20,7 +20,6 @@ Hold = Callable[[bool, str], None]
 SEATED = {"Registered", "In Progress"}
 DONE = {"Completed", "Completed Equivalent", "Equivalent", "Exempt"}
 ENDED = {"Denied", "Withdrawn", "Cancelled"}
-ASKED = {"Pending Approval", "Approved", "Wait Listed", "Waitlisted", "Wait-Listed"}
 
 
 class Explains(Protocol):
@@ -80,66 +79,38 @@ def _same_person(user: Row, contact: Row, accounts: Mapping[str, str | None], ex
         hold(False, f"{who}: Cornerstone's value and Administrate's differ, and nothing says why: {wrong}")
 
 
-# ---- rosters
+# ---- units
 
 
-def rosters(vendors: Mapping[SystemName, Vendor], touched: Sequence[Touch], explained: Explains, hold: Hold) -> None:
-    offerings = {row["id"]: row["external_ids"][SESSION] for row in vendors[A].rows("events") if SESSION in row["external_ids"]}
-    sessions = {row["id"]: row for row in vendors[C].rows("sessions")}
-    people = {row["id"]: row["external_ids"][USER] for row in vendors[A].rows("contacts") if USER in row["external_ids"]}
-    learners, rows = _by_place(vendors, offerings, people)
-    for place in sorted(set(learners) | set(rows)):
-        event, _ = place
-        session = sessions[offerings[event]]
-        ended = session["ends_at"] is not None and session["ends_at"] <= vendors[C].now.isoformat().replace("+00:00", "Z")
-        sides = {touch.side for touch in touched if _is_place(touch, place, offerings, people)}
-        _place(place, learners[place], rows[place], sides=sides, ended=ended, explained=explained, hold=hold)
-        _not_too_often(place, learners[place], rows[place], touched, offerings, people, hold)
+def units(vendors: Mapping[SystemName, Vendor], explained: Explains, hold: Hold) -> None:
+    ous = {str(row["id"]): row for row in vendors[C].rows("ous") if row["type_id"] == DIVISION}
+    accounts = vendors[A].rows("accounts")
+    ou_of = {row["id"]: row["external_ids"].get(OU) for row in accounts}
+    paired: defaultdict[str, list[Row]] = defaultdict(list)
+    for account in accounts:
+        if (id := ou_of[account["id"]]) is not None:
+            paired[id].append(account)
+        elif account["parent_account_id"] is not None and not account["is_individual"]:
+            hold(explained.of(account["id"]) is not None, f"account {account['legacy_id']} has no OU, and nothing says why")
+    refs = Counter(row["external_id"] for row in ous.values() if row["external_id"])
+    twice = [ref for ref, times in refs.items() if times > 1]
+    hold(not twice, f"Cornerstone holds more than one OU with the reference {twice}")
+    for id, ou in ous.items():
+        hold(len(paired[id]) <= 1, f"OU {id} has {len(paired[id])} accounts")
+        if paired[id]:
+            _same_unit(ou, paired[id][0], ou_of, set(ous), explained, hold)
+        else:
+            hold(not ou["active"] or explained.of(id) is not None, f"active OU {id} has no account, and nothing says why")
 
 
-def _by_place(vendors, offerings, people) -> tuple[defaultdict[tuple[str, str], list[Row]], defaultdict[tuple[str, str], list[Row]]]:
-    events = {session: event for event, session in offerings.items()}
-    contacts = {user: contact for contact, user in people.items()}
-    learners: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    rows: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in vendors[A].rows("learners"):
-        if row["event_id"] in offerings and row["contact_id"] in people:
-            learners[row["event_id"], row["contact_id"]].append(row)
-    for row in vendors[C].rows("transcripts"):
-        if row["object_id"] in events and str(row["user_id"]) in contacts and not row["removed"]:
-            rows[events[row["object_id"]], contacts[str(row["user_id"])]].append(row)
-    return learners, rows
-
-
-def _is_place(touch: Touch, place: tuple[str, str], offerings: Mapping[str, str], people: Mapping[str, str]) -> bool:
-    event, contact = place
-    if touch.side is A:
-        return (touch.offering, touch.person) == place
-    return (touch.offering, touch.person) == (offerings[event], people[contact])
-
-
-def _place(
-    place, learners: Sequence[Row], rows: Sequence[Row], *, sides: set[SystemName], ended: bool, explained: Explains, hold: Hold
-) -> None:
-    states = Counter(row["lifecycle_state"] for row in learners)
-    holding = states["active"] + states["reserved"] + states["interested"]
-    hold(holding <= 1, f"{place}: more than one learner holds the place: {dict(states)}")
-    latest = max(rows, key=lambda row: row["registration_number"], default=None)
-    status = latest["status"] if latest is not None else None
-    here = bool(states["active"])
-    ids = [row["id"] for row in learners] + [f"{r['user_id']}:{r['object_id']}:{r['registration_number']}" for r in rows]
-    why = explained.of(*ids)
-    said = f"{place}: learner {dict(states)}, transcript {status!r}, touched on {sorted(sides)}, ended {ended}"
-    if ended or why is not None:
-        return
-    if status in SEATED | DONE:
-        hold(here, f"{said}: registered in Cornerstone, and no active learner")
-    elif status is None or status in ENDED:
-        hold(not here, f"{said}: an active learner, and not registered in Cornerstone")
-
-
-def _not_too_often(place, learners: Sequence[Row], rows: Sequence[Row], touched: Sequence[Touch], offerings, people, hold: Hold) -> None:
-    """Nobody is registered more often than somebody asked for it."""
-    asked = Counter(touch.side for touch in touched if _is_place(touch, place, offerings, people))
-    hold(len(learners) <= asked[A] + asked[C], f"{place}: {len(learners)} learners for {dict(asked)} acts of people")
-    hold(len(rows) <= asked[A] + asked[C], f"{place}: {len(rows)} transcript rows for {dict(asked)} acts of people")
+def _same_unit(ou: Row, account: Row, ou_of: Mapping[str, str | None], divisions: set[str], explained: Explains, hold: Hold) -> None:
+    parent = str(ou["parent_id"]) if ou["parent_id"] is not None else None
+    name = ou["name"].replace("<", " ").replace(">", " ")
+    pairs = {
+        "name": (plain(name), plain(account["name"])),
+        "parent": (parent if parent in divisions else None, ou_of.get(account["parent_account_id"])),
+        "active": (ou["active"], account["custom_fields"].get("cornerstone_status") != "inactive"),
+    }
+    wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if wrong and explained.of(str(ou["id"]), account["id"]) is None:
+        hold(False, f"OU {ou['id']} / account {account['legacy_id']} differ, and nothing says why: {wrong}")
