@@ -91,8 +91,8 @@ class Closing:
 
 
 _OPENED = (
-    *("subject", "kind", "action", "flow", "system", "run_id", "cause", "administrate_type", "administrate_id", "administrate_url"),
-    *("cornerstone_type", "cornerstone_id", "cornerstone_url", "marker", "brake", "brake_unit"),
+    *("subject", "kind", "action", "flow", "system", "run_id", "administrate_type", "administrate_id", "administrate_url"),
+    *("cornerstone_type", "cornerstone_id", "cornerstone_url", "marker", "brake", "brake_unit", "cause"),
 )
 # One JSON text for all rows: arrays of text would be escaped value by value in Python, which took a third of an import's time.
 _OPEN = text(f"""
@@ -120,9 +120,10 @@ def open_all(conn: Connection, openings: Sequence[Opening]) -> None:
 
 def _opened_row(opening: Opening) -> dict[str, Any]:
     salt = opening.salt or os.urandom(SALT_BYTES)
-    row: dict[str, Any] = {name: _words(getattr(opening, name)) for name in _OPENED}
+    row: dict[str, Any] = {name: _word(getattr(opening, name)) for name in _OPENED[:-1]}
     return row | {
         "id": opening.id,
+        "cause": canonical(dict(opening.cause)).decode(),
         "intent_digest": b64encode(digest(salt + opening.intent)).decode(),
         "settle_after": opening.settle_after,
         "salt": b64encode(salt).decode(),
@@ -130,13 +131,11 @@ def _opened_row(opening: Opening) -> dict[str, Any]:
     }
 
 
-def _words(value: Any) -> str | None:
-    if isinstance(value, Mapping):
-        return canonical(dict(value)).decode()
+def _word(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-_CLOSED = ("outcome", "reason", "params", "detail", "administrate_id", "cornerstone_id", "status")
+_CLOSED = ("outcome", "reason", "detail", "administrate_id", "cornerstone_id", "status", "params")
 _CLOSE = text(f"""
     INSERT INTO operation_outcome (operation_id, {", ".join(_CLOSED)})
     SELECT id, {", ".join(_CLOSED)}
@@ -152,8 +151,12 @@ def close_operation(conn: Connection, id: UUID, **fields: Any) -> None:
 def close_all(conn: Connection, closings: Sequence[Closing]) -> None:
     """In one statement, numbered in the order given."""
     if closings:
-        rows = [{"id": closing.id} | {name: _words(getattr(closing, name)) for name in _CLOSED} for closing in closings]
-        conn.execute(_CLOSE, {"rows": orjson.dumps(rows).decode()})
+        conn.execute(_CLOSE, {"rows": orjson.dumps([_closed_row(closing) for closing in closings]).decode()})
+
+
+def _closed_row(closing: Closing) -> dict[str, Any]:
+    row: dict[str, Any] = {name: _word(getattr(closing, name)) for name in _CLOSED[:-1]}
+    return row | {"id": closing.id, "params": canonical(dict(closing.params)).decode()}
 
 
 _OPEN_ONES = text("""

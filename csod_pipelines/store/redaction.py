@@ -71,11 +71,13 @@ def never_stored(url: str) -> bool:
 
 
 def _clean(value: Any) -> Any:
+    if type(value) is str:
+        return _cut_inline(value)
     if isinstance(value, dict):
         return {k: REMOVED if _secret(k) else _clean(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_clean(v) for v in value]
-    return _cut_inline(value) if isinstance(value, str) else value
+    return value
 
 
 def _cut_inline(text: str, *, everything: bool = False) -> str:

@@ -20,7 +20,12 @@ Image = Mapping[str, Any]
 _NOT_COMPARED = frozenset({"person_id", "offering_id"})
 
 
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN_TYPES:  # nearly every field
+        return value
     if isinstance(value, Part):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, datetime):
