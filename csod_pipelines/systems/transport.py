@@ -1,6 +1,6 @@
 """One HTTP call to a vendor: limited, guarded, recorded, timed, and its failure put into one of the two families.
 
-Order of a send: budget, lease guard, ledger row, seam, wire, seam, ledger outcome. A write is sent exactly once; reads are
+Order of a send: budget, lease guard, ledger row, seam, lease guard, wire, seam, ledger outcome. A write is sent exactly once; reads are
 repeated at most twice with a short random pause. Nothing here knows what a body means.
 """
 
@@ -24,7 +24,7 @@ from csod_pipelines import __version__
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.systems import wire
 from csod_pipelines.systems.base import Budget, Clock, Guard, Recorder, Seams
-from csod_pipelines.systems.errors import Forbidden, Indeterminate, Malformed, RateLimited, Transient, Unauthorized, VendorError
+from csod_pipelines.systems.errors import Forbidden, Indeterminate, LeaseLost, Malformed, RateLimited, Transient, Unauthorized, VendorError
 from csod_pipelines.systems.tokens import TokenCache
 from csod_pipelines.systems.vendor_clock import VendorClock
 
@@ -185,6 +185,11 @@ class Transport:
         )
         house.seams.at(f"call.send:{call.operation}")
         started = house.clock.monotonic()
+        try:
+            house.guard.ensure(CONNECT_SECONDS + call.timeout_seconds)  # again: writing the row may have taken long
+        except LeaseLost as err:
+            self._answered(request_id, status=None, body=None, started=started, error=f"not sent: {err}")
+            raise
         try:
             status, headers, body = self._exchange(call, request_id, started=started)
         except VendorError as err:

@@ -91,11 +91,12 @@ def watched(a_options: AdministrateOptions, spy: Spy) -> AdministrateSystem:
 
 def test_a_call_is_budgeted_guarded_recorded_and_seamed_in_that_order(watched: AdministrateSystem, spy: Spy, a_vendor: Vendor) -> None:
     watched.create(NEW)
-    assert [call for call in spy.calls if "ReadCustomFields" not in call][-6:] == [
+    assert [call for call in spy.calls if "ReadCustomFields" not in call][-7:] == [
         "take administrate:graphql 1",
         "ensure 65",
         "sending CreateAccounts",
         "call.send:CreateAccounts",
+        "ensure 65",
         "call.answered:CreateAccounts",
         f"answered req-{len(spy.bodies)}",
     ]
@@ -243,6 +244,21 @@ def test_a_lost_lease_sends_nothing(a_options: AdministrateOptions, a_vendor: Ve
     with pytest.raises(LeaseLost):
         administrate.open(a_options, guard=Lost()).ping()
     assert a_vendor.requests(before) == []
+
+
+def test_a_lease_that_runs_out_while_the_ledger_is_written_sends_nothing_and_says_so(
+    a_options: AdministrateOptions, a_vendor: Vendor
+) -> None:
+    class SlowLedger(Spy):
+        def ensure(self, seconds: float) -> None:
+            if any(call.startswith("sending") for call in self.calls):
+                raise LeaseLost("too little is left")
+
+    before, spy = a_vendor.last_request(), SlowLedger()
+    with pytest.raises(LeaseLost):
+        administrate.open(a_options, guard=spy, recorder=spy).ping()
+    assert a_vendor.requests(before) == []
+    assert spy.calls[-1].startswith("answered")
 
 
 def test_nested_and_top_level_errors_are_refusals_that_name_what_was_wrong(a_system: AdministrateSystem, a_vendor: Vendor) -> None:
