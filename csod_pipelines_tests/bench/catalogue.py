@@ -27,7 +27,7 @@ MEASUREMENTS = (
     Measurement(name="burst", what="100 registrations on one offering", seconds=90, full_seconds=120),
     Measurement(name="freshness", what="changes that no webhook told", seconds=60, full_seconds=60),
     Measurement(name="claiming", what="leasing waiting units", seconds=100, full_seconds=200),
-    Measurement(name="import", what="the initial import of users", seconds=180, full_seconds=1500),
+    Measurement(name="import", what="the initial import of users", seconds=180, full_seconds=1400),
     Measurement(name="reconcile", what="the daily comparison of OUs", seconds=90, full_seconds=400),
     Measurement(name="ledger", what="what recording a call costs", seconds=40, full_seconds=60),
     Measurement(name="definitions", what="loading the Dagster code location", seconds=30, full_seconds=60),

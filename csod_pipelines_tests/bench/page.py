@@ -22,7 +22,7 @@ A target that is not reached says **not met**.
 
 
 def write_page(results: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(_lines(results)) + "\n")
 
 

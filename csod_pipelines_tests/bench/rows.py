@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import ceil
 from statistics import median
 from typing import Any
 
@@ -32,7 +33,7 @@ class Row:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` of them do not exceed; the nearest one that was seen."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
 def middle(values: Iterable[float]) -> float:

@@ -1,0 +1,99 @@
+"""The reasoning behind the figures: bounds, clocks, and the page that is made of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from csod_pipelines_tests.bench.bound import import_requests, import_seconds
+from csod_pipelines_tests.bench.catalogue import MEASUREMENTS, chosen
+from csod_pipelines_tests.bench.machine import describe
+from csod_pipelines_tests.bench.page import write_page
+from csod_pipelines_tests.bench.rows import Row, percentile, shown
+from csod_pipelines_tests.bench.table import as_text
+from csod_pipelines_tests.bench.virtual import Stopwatch, VirtualClock
+
+WHOLE_RUN_SECONDS, WHOLE_FULL_RUN_SECONDS = 900, 3_600
+
+
+def test_a_million_users_need_twenty_thousand_and_one_requests_and_about_a_thousand_seconds() -> None:
+    assert import_requests(1_000_000) == 20_001
+    assert import_seconds(1_000_000) == pytest.approx(1_000, rel=0.001)
+
+
+@pytest.mark.parametrize(("users", "requests"), [(0, 0), (1, 2), (50, 2), (51, 3), (100, 3), (101, 4)])
+def test_each_begun_batch_is_a_request_and_the_ids_of_the_last_one_are_another(users: int, requests: int) -> None:
+    assert import_requests(users) == requests
+
+
+def test_the_measurements_together_stay_within_their_time() -> None:
+    assert sum(m.seconds for m in MEASUREMENTS) <= WHOLE_RUN_SECONDS
+    assert sum(m.full_seconds for m in MEASUREMENTS) <= WHOLE_FULL_RUN_SECONDS
+
+
+def test_a_subject_that_does_not_exist_is_told_with_those_that_do() -> None:
+    assert [m.name for m in chosen("burst, import")] == ["burst", "import"]
+    with pytest.raises(SystemExit, match="there are acknowledgement"):
+        chosen("imports")
+
+
+def test_a_percentile_is_a_value_that_was_seen() -> None:
+    values = [float(n) for n in range(1, 101)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (50.0, 99.0, 100.0)
+    assert percentile([7.0], 0.5) == percentile([7.0], 0.99) == 7.0
+
+
+def test_figures_have_three_digits() -> None:
+    assert [shown(figure) for figure in (0, 0.0123, 1.234, 12.34, 1234.5, "no")] == ["0", "0.012", "1.23", "12.34", "1,234", "no"]
+
+
+def test_a_virtual_clock_waits_at_once_and_stands_still_while_a_vendor_answers() -> None:
+    clock = VirtualClock(answer_seconds=0.0)
+    before, real = clock.monotonic(), time.monotonic()
+    clock.sleep(3600)
+    assert clock.monotonic() - before >= 3600
+    assert time.monotonic() - real < 1
+    asked = clock.monotonic()
+    clock.at("call.send:contacts")
+    time.sleep(0.05)
+    clock.at("call.answered:contacts")
+    assert clock.monotonic() - asked < 0.04
+
+
+def test_a_virtual_answer_takes_the_time_it_is_given_and_the_vendors_are_told_to_follow() -> None:
+    told: list[float] = []
+    clock = VirtualClock(answer_seconds=0.2, tell=told.append)
+    started = clock.utcnow()
+    for _ in range(5):
+        clock.at("call.send:contacts")
+        clock.at("call.answered:contacts")
+    assert (clock.utcnow() - started).total_seconds() == pytest.approx(1.0, abs=0.05)
+    assert sum(told) == pytest.approx(0.6, abs=0.05)  # told in steps of more than half a second
+
+
+def test_a_stopwatch_counts_the_vendors_time_alone() -> None:
+    watch = Stopwatch()
+    watch.at("store.begin")
+    watch.at("call.send:contacts")
+    time.sleep(0.03)
+    watch.at("call.answered:contacts")
+    time.sleep(0.03)
+    assert watch.calls == 1
+    assert 0.03 <= watch.vendors < 0.055
+
+
+def test_the_page_says_plainly_what_is_not_met(tmp_path: Path) -> None:
+    rows = [
+        Row(section="S", name="quick | slow", figure=2.0, unit="s", target="<= 1 s", met=False, ratio=2.0, note="Why."),
+        Row(section="S", name="compared", figure=5.0, unit="/s", against="another: 4/s", ratio=1.25),
+    ]
+    measured = {**describe(), "full": False, "took_seconds": 3.0, "rows": [row.as_json() for row in rows]}
+    page = tmp_path / "docs" / "benchmarks.md"
+    write_page({**describe(), "measurements": {"burst": measured}}, page)
+    text = page.read_text()
+    assert "| quick \\| slow | 2.00 s |  | 2.00 | <= 1 s | **not met** |" in text
+    assert "| compared | 5.00 /s | another: 4/s | 1.25 |  |  |" in text
+    assert "- Why." in text
+    assert as_text([rows[0].as_json()]).splitlines()[1].endswith("not met")
