@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +14,11 @@ def stage(module_database_urls: Urls, tmp_path_factory: pytest.TempPathFactory) 
     """One imported pair of vendors for the scenarios of a module."""
     with staged(module_database_urls, tmp_path_factory.mktemp("house")) as made:
         yield made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scenarios travel in time between real servers, and take minutes: they belong to the full run."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.full)

@@ -31,7 +31,10 @@ def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (
 
 
 def _nothing_to_write(stage: Stage) -> None:
-    planned = [f"{step.action} {step.target} {step.kind} {step.administrate_id} {step.cornerstone_id} {step.fields}" for step in stage.house.engine.plan()]
+    planned = [
+        f"{step.action} {step.target} {step.kind} {step.administrate_id} {step.cornerstone_id} {step.fields}"
+        for step in stage.house.engine.plan()
+    ]
     assert not planned, planned
     marks = stage.administrate.last_request(), stage.cornerstone.last_request()
     stage.reconcile()

@@ -213,7 +213,9 @@ def test_the_clocks_change_between_creation_and_the_session(stage: Stage, zone: 
     """Wall times are meant: nine in the morning stays nine in the morning, half a year later."""
     now = stage.clock.utcnow().astimezone(ZoneInfo(zone))
     other = next(
-        day for day in (now + timedelta(days=n) for n in range(30, 300)) if day.replace(hour=9).utcoffset() != now.replace(hour=9).utcoffset()
+        day
+        for day in (now + timedelta(days=n) for n in range(30, 300))
+        if day.replace(hour=9).utcoffset() != now.replace(hour=9).utcoffset()
     )
     wall = other.replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None) + timedelta(days=2)
     sessions = [{"title": "After the change", "start": wall.isoformat(), "end": (wall + timedelta(hours=1)).isoformat()}]

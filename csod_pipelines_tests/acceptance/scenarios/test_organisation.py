@@ -8,7 +8,6 @@ from csod_pipelines.model.keys import Kind
 from csod_pipelines_tests.acceptance.scenarios.epilogue import quiet
 from csod_pipelines_tests.acceptance.scenarios.stage import DIVISION, PORTAL, Stage
 
-
 REPORTING_LAG_SECONDS = 1_000.0  # the views of subjects and vendors are up to 15 minutes behind
 
 

@@ -134,7 +134,9 @@ def test_results_that_differ_are_told_once_and_overwritten_nowhere(stage: Stage)
     assert event.status(person) == "Completed"
     told = [r for r in stage.operations(outcome="failure") if "neither is overwritten" in r["reason"]]
     assert len(told) == 1
-    quiet(stage, differ=[f"user {person.user_id}: Completed in Cornerstone, a fail in Administrate", f"user {person.user_id}: present at 0"])
+    quiet(
+        stage, differ=[f"user {person.user_id}: Completed in Cornerstone, a fail in Administrate", f"user {person.user_id}: present at 0"]
+    )
 
 
 def test_a_fail_recorded_in_administrate_leaves_the_row_incomplete(stage: Stage) -> None:
