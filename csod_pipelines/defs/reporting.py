@@ -48,6 +48,7 @@ _ENDS = {
     "lease_held": "another run was at work already",
     "off": "the flow is switched off",
     "paused": "the flow was paused",
+    "braked": "a brake holds the flow, see its sensor or `csod-pipelines decisions`",
     "planned": "it was a plan",
     "observed": "every feed that was due has been read",
     "imported": "everything has been imported",
@@ -63,7 +64,7 @@ _VERSION_TAG = "dagster/data_version"
 PARKED_COLUMNS = ("since", "subject", "flow", "reason", "do")
 
 #: Ends after which nothing was done, whatever the run was asked for.
-_NOT_DONE = ("lease_held", "off")
+_NOT_DONE = ("lease_held", "off", "braked")
 
 
 class Progress:

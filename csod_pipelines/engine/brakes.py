@@ -96,7 +96,7 @@ class Brakes:
         self._clock = clock
         self._linked: dict[str, int] = {}
         self._linked_at: float | None = None
-        self._foreseen: dict[tuple[str, Kind], set[str]] = {}
+        self._foreseen: dict[tuple[str, Kind], dict[str, str]] = {}  # the name of each write in the plan -> what counts once
 
     def check(self, flow: Flow, intents: Sequence[Intent]) -> list[Counted | None]:
         """Under what each write is to be counted. Raises BrakeOn, and holds the flow, where they would be too many."""
@@ -113,15 +113,15 @@ class Brakes:
             for c, intent in zip(found, intents, strict=True):
                 if c is not None:
                     new[c.brake, intent.kind].add(c.unit)
-            over = [why for (brake, kind), units in new.items() if (why := self._too_many(conn, flow, brake, kind, units)) is not None]
+            over = [why for key, units in new.items() if (why := self._too_many(conn, flow, *key, units, released)) is not None]
         if over:
             self._hold(flow, over[0])
             raise BrakeOn(over[0])
         return found
 
-    def _too_many(self, conn: Connection, flow: Flow, brake: str, kind: Kind, units: set[str]) -> str | None:
+    def _too_many(self, conn: Connection, flow: Flow, brake: str, kind: Kind, units: set[str], released: frozenset[str]) -> str | None:
         within = counts.units_within(conn, brake=brake, kind=kind, seconds=HOUR_SECONDS)
-        planned = units | self._foreseen.get((brake, kind), set())
+        planned = units | {unit for key, unit in self._foreseen.get((brake, kind), {}).items() if key not in released}
         limit = self.limit(conn, brake, kind)
         if len(within | planned) <= limit:
             return None
@@ -148,12 +148,12 @@ class Brakes:
             controls.set_control(conn, held_name(flow), {"on": True}, "csod_pipelines", why)
 
     @contextmanager
-    def foreseen(self, intents_or_steps: Iterable[Step]) -> Iterator[None]:
+    def foreseen(self, steps: Iterable[Step]) -> Iterator[None]:
         """A batch whose writes are known beforehand: the first braked one of too many already stops it."""
-        units: dict[tuple[str, Kind], set[str]] = defaultdict(set)
-        for step in intents_or_steps:
+        units: dict[tuple[str, Kind], dict[str, str]] = defaultdict(dict)
+        for step in steps:
             if step.brake:
-                units[step.brake.split("|", 1)[0], step.kind].add(step.brake_unit)
+                units[step.brake.split("|", 1)[0], step.kind][step.brake] = step.brake_unit
         self._foreseen = units
         try:
             yield

@@ -8,7 +8,8 @@ repetition of the very same marks counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -36,10 +37,27 @@ def intent_bytes(intent: Intent) -> bytes:
 
 
 def check(ctx: Context, intents: Sequence[Intent]) -> None:
-    """Raises Parked before the write that would be one too many."""
-    asked = [intent for intent in intents if intent.action in WRITES and intent.flow not in NOT_ASKED]
+    """Raises Parked before the write that would be one too many. People of a roster are sifted before (set_aside.py)."""
+    asked = [
+        intent for intent in intents if intent.action in WRITES and intent.flow not in NOT_ASKED and intent.kind is not Kind.ENROLLMENT
+    ]
     if not asked:
         return
+    with ctx.database.read() as conn:
+        replayed = controls.get_control(conn, replayed_name(asked[0].subject))
+    times = how_often(ctx, asked, since=replayed.at if replayed is not None else None)
+    for intent, number in zip(asked, times, strict=True):
+        if number >= ctx.options.write_limit_in_ten_minutes:
+            raise Parked("written_too_often", described(intent, number))
+
+
+def described(intent: Intent, times: int) -> dict[str, Any]:
+    record = intent.administrate_id or intent.cornerstone_id or intent.subject
+    return {"record": f"{intent.kind} {record}", "times": times, "system": str(intent.target)}
+
+
+def how_often(ctx: Context, intents: Sequence[Intent], *, since: datetime | None = None) -> list[int]:
+    """For each write that is about to be made, how many of its like were made to the same record within the window."""
     targets = [
         counts.Target(
             kind=intent.kind.value,
@@ -47,18 +65,14 @@ def check(ctx: Context, intents: Sequence[Intent]) -> None:
             administrate_id=intent.administrate_id,
             cornerstone_id=intent.cornerstone_id,
         )
-        for intent in asked
+        for intent in intents
     ]
-    limit = ctx.options.write_limit_in_ten_minutes
     with ctx.database.read() as conn:
-        replayed = controls.get_control(conn, replayed_name(asked[0].subject))
-        since = replayed.at if replayed is not None else None
         earlier = counts.earlier_writes(conn, targets, actions=WRITES, seconds=WINDOW_SECONDS, since=since)
-    for place, intent in enumerate(asked):
-        written = [write for write in earlier.get(place, ()) if write.action != "created" or intent.action == "created"]
-        if intent.kind is Kind.OUTCOME:
-            wanted = intent_bytes(intent)
-            written = [write for write in written if write.intent == wanted]
-        if len(written) >= limit:
-            record = intent.administrate_id or intent.cornerstone_id or intent.subject
-            raise Parked("written_too_often", {"record": f"{intent.kind} {record}", "times": len(written), "system": str(intent.target)})
+    return [sum(_is_alike(write, intent) for write in earlier.get(place, ())) for place, intent in enumerate(intents)]
+
+
+def _is_alike(write: counts.EarlierWrite, intent: Intent) -> bool:
+    if write.action == "created" and intent.action != "created":
+        return False
+    return intent.kind is not Kind.OUTCOME or write.intent == intent_bytes(intent)

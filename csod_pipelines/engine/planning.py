@@ -13,6 +13,7 @@ from csod_pipelines.engine.brakes import digest_of
 from csod_pipelines.engine.context import Context, Step, words
 from csod_pipelines.engine.names import describe, names_of
 from csod_pipelines.engine.reconcile import differences
+from csod_pipelines.engine.set_aside import everything_parked
 from csod_pipelines.engine.tell import as_row
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.reasons import explain, remedy
@@ -80,7 +81,7 @@ def make_plan(ctx: Context, kinds: Sequence[Kind]) -> Plan:
     assert ctx.dry, "a plan is made in a dry context"
     plan = Plan()
     with ctx.database.read() as conn:
-        parked = work.parked(conn, MOST_PARKED)
+        parked = everything_parked(conn, MOST_PARKED)
         aside = {name for p in parked for name in names_of(conn, p.subject)}
         plan.parked = [row for p in parked if (row := _parked_row(conn, p, kinds)) is not None]
     for kind in kinds:

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from csod_pipelines.engine import set_aside
 from csod_pipelines.engine.breaker import replayed_name
 from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.names import describe, names_of
 from csod_pipelines.engine.operate import By, OperatorError
-from csod_pipelines.model.keys import Kind, SystemName
+from csod_pipelines.model.keys import Flow, Kind, SystemName, roster_subject
 from csod_pipelines.model.reasons import explain, remedy
 from csod_pipelines.store import controls, work
 
@@ -28,7 +29,7 @@ class Replayed:
 def parked_rows(ctx: Context, *, limit: int = 500) -> list[dict[str, Any]]:
     """The longest parked first, in the vendors' words."""
     with ctx.database.read() as conn:
-        return [_row(conn, parked) for parked in work.parked(conn, limit)]
+        return [_row(conn, parked) for parked in set_aside.everything_parked(conn, limit)]
 
 
 def _row(conn: Connection, parked: work.Parked) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _row(conn: Connection, parked: work.Parked) -> dict[str, Any]:
 def replay(ctx: Context, id: str, *, kind: Kind | None, by: By) -> list[Replayed]:
     """Try again what this id, pasted link or name of a unit means. Raises OperatorError when nothing of it is parked."""
     with ctx.database.begin() as conn:
-        meant = [parked for parked in work.parked(conn, MOST) if _means(conn, id, kind, parked.subject)]
+        meant = [parked for parked in set_aside.everything_parked(conn, MOST) if _means(conn, id, kind, parked.subject)]
         if not meant:
             what = f"{kind.value.replace('_', ' ')} {id}" if kind else id
             raise OperatorError(f"nothing that is parked is meant by {what}; `csod-pipelines parked` lists what there is")
@@ -60,12 +61,12 @@ def replay(ctx: Context, id: str, *, kind: Kind | None, by: By) -> list[Replayed
             raise OperatorError(
                 f"{id} may be {' or '.join(sorted(kinds))}; say which before the id, such as: replay {sorted(kinds)[0]} {id}"
             )
-        return [_try_again(conn, parked, by) for parked in meant]
+        return [_try_again(ctx, conn, parked, by) for parked in meant]
 
 
 def replay_all(ctx: Context, by: By) -> list[Replayed]:
     with ctx.database.begin() as conn:
-        return [_try_again(conn, parked, by) for parked in work.parked(conn, MOST)]
+        return [_try_again(ctx, conn, parked, by) for parked in set_aside.everything_parked(conn, MOST)]
 
 
 def _means(conn: Connection, id: str, kind: Kind | None, subject: str) -> bool:
@@ -77,8 +78,11 @@ def _means(conn: Connection, id: str, kind: Kind | None, subject: str) -> bool:
     return about.meant_by(id)
 
 
-def _try_again(conn: Connection, parked: work.Parked, by: By) -> Replayed:
+def _try_again(ctx: Context, conn: Connection, parked: work.Parked, by: By) -> Replayed:
     """Written down, so that the breaker counts from here on anew."""
     controls.set_control(conn, replayed_name(parked.subject), {"reason": parked.reason}, by.who, by.why)
-    work.unpark(conn, parked.subject)
+    if not work.unpark(conn, parked.subject) and parked.subject.startswith("link:"):
+        event = set_aside.take_back(conn, int(parked.subject.removeprefix("link:")), at=ctx.clock.utcnow())
+        if event:
+            work.mark(conn, [work.Mark(subject=roster_subject(event), flow=Flow.ENROLLMENT)])
     return Replayed(subject=parked.subject, words=describe(conn, parked.subject).words, reason=explain(parked.reason, parked.params))

@@ -17,6 +17,7 @@ from csod_pipelines.engine.ends import RosterEnd, merged
 from csod_pipelines.engine.leftovers import settle_leftovers
 from csod_pipelines.engine.places import OfferingFacts, Seat, Seating, offering_facts, plan_seat, seat, seats_moved, with_room
 from csod_pipelines.engine.results import bring_results
+from csod_pipelines.engine.set_aside import let_settled_go, sift
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Roster
@@ -75,6 +76,7 @@ def _concluded(
     here: Roster,
     there: Roster,
 ) -> RosterEnd:
+    let_settled_go(ctx, planned)
     result = _collect(planned, ends, seating.nameless)
     if seating.waiting_people:
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
@@ -105,7 +107,10 @@ def _apply(
         (RosterAction.CANCEL, A, writes.cancel),
     ]
     for action, side, writer in writers:
-        todo = [entry for entry in groups[action] if not _tried(ends, entry, action)]
+        sifted = sift(ctx, subject, offering, action, side, [entry for entry in groups[action] if not _tried(ends, entry, action)])
+        for pair, end in sifted.ends.items():
+            ends[pair].append(replace(end, params={**end.params, "action": action}))
+        todo = sifted.go_on
         if not todo:
             continue
         try:

@@ -42,7 +42,7 @@ def intent_for(ctx: Context, subject: str, entry: Seat, action: str, target: Sys
 
 
 #: What an agreement, or the end of an attempt, wipes from the link of a place.
-DONE = dict.fromkeys(("asked", "before", "pending", "operation", "title", "refused"))
+DONE = dict.fromkeys(("set_aside", "asked", "before", "pending", "operation", "title", "refused"))
 
 
 #: Administrate refuses these while the event is full; each place that is added or given up is a reason to try again.

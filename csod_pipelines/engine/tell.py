@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from csod_pipelines.engine import set_aside
 from csod_pipelines.engine.context import Context, Later, Parked, WaitsFor, WouldApply
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.pair import handle_pair
@@ -103,7 +104,7 @@ def parked_rows(database: Database, *, limit: int) -> list[dict[str, Any]]:
                 "reason": explain(p.reason, p.params),
                 "do": remedy(p.reason),
             }
-            for p in work.parked(conn, limit)
+            for p in set_aside.everything_parked(conn, limit)
         ]
 
 

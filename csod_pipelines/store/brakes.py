@@ -42,10 +42,11 @@ class Target:
 class EarlierWrite:
     action: str
     intent: bytes | None
+    at: datetime
 
 
 _EARLIER = text(f"""
-    SELECT g.place, o.action, i.intent
+    SELECT g.place, o.action, i.intent, o.at
     FROM unnest(CAST(:kinds AS text[]), CAST(:systems AS text[]), CAST(:a_ids AS text[]), CAST(:c_ids AS text[]))
         WITH ORDINALITY AS g (kind, system, a_id, c_id, place)
     CROSS JOIN LATERAL (
@@ -74,6 +75,6 @@ def earlier_writes(
         "since": since,
     }
     found: dict[int, list[EarlierWrite]] = defaultdict(list)
-    for place, action, intent in conn.execute(_EARLIER, parameters):
-        found[place - 1].append(EarlierWrite(action, intent))
+    for place, action, intent, at in conn.execute(_EARLIER, parameters):
+        found[place - 1].append(EarlierWrite(action, intent, at))
     return found

@@ -166,6 +166,15 @@ def rekey(conn: Connection, link_id: int, natural_key: str) -> bool:
     return True
 
 
+_FREE_KEYS = text("UPDATE link SET natural_digest = NULL, updated_at = app_now() WHERE id = ANY(CAST(:ids AS bigint[]))")
+
+
+def free_keys(conn: Connection, link_ids: Sequence[int]) -> None:
+    """These pairs are known by their ids alone from now on; another record may be called the same."""
+    if link_ids:
+        conn.execute(_FREE_KEYS, {"ids": list(link_ids)})
+
+
 _BIND = {
     side: text(f"""
     UPDATE link SET {side}_id = :id, state = :state, facts = facts || CAST(:facts AS jsonb), updated_at = app_now()
@@ -306,3 +315,12 @@ def newest(conn: Connection, *, kind: str | None, state: str | None, limit: int 
     """For people: the newest links of a kind in a state, either left open."""
     rows = conn.execute(_LIST, {"kind": kind, "state": state, "limit": limit, "pairing": pairing})
     return [Link(**row._asdict()) for row in rows]
+
+
+_SET_ASIDE = text(f"""
+    SELECT {_COLUMNS} FROM link WHERE facts ->> 'set_aside' IS NOT NULL ORDER BY updated_at, id LIMIT :limit""")
+
+
+def with_fact_set_aside(conn: Connection, limit: int) -> list[Link]:
+    """Places on rosters that wait for a person, the longest first."""
+    return [Link(**row._asdict()) for row in conn.execute(_SET_ASIDE, {"limit": limit})]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from csod_pipelines_tests.bench.rows import Row, middle
 
 SECTION = "Importing csod_pipelines.definitions"
-REPEATS = 5
+REPEATS = 3
 TARGET_SECONDS = 0.5
 _PROGRAM = """
 import json, sys, time

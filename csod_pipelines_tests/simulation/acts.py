@@ -24,5 +24,6 @@ THEMES: dict[str, list[str]] = {
     "places": ["register", "reserve", "cancel_learner", "reactivate", "self_register", "request_session", "withdraw", "decide"],
     "results": ["register", "self_register", "mark_attendance", "record_result", "complete", "grade_otherwise", "withdraw"],
     "training": [*_of(acts_training), "register", "self_register"],
+    "crowds": ["register_many", "withdraw_many", "terminate_many", "move_many", "register", "cancel_event", "rehire"],
     "all": sorted(ACTS),
 }

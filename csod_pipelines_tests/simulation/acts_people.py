@@ -55,6 +55,28 @@ def edit_user(p: People, pick: int) -> str:
     return f"user {row['id']} {sorted(change)}"
 
 
+def edit_user_badly(p: People, pick: int) -> str:
+    """A value that Administrate refuses for good, until it is corrected."""
+    row = choose(p.users(), pick)
+    p.c.act("edit_user", id=str(row["id"]), last_name="x" * 150 + str(p.fresh()))
+    return f"user {row['id']}"
+
+
+def terminate_many(p: People, pick: int) -> str:
+    """More at once than is usual: the brake must stop us."""
+    rows = p.users()
+    for row in rows:
+        p.c.act("terminate", id=str(row["id"]))
+    return f"{len(rows)} users"
+
+
+def move_many(p: People, pick: int) -> str:
+    division, rows = choose(p.divisions(), pick), p.users()
+    for row in rows:
+        p.c.act("edit_user", id=str(row["id"]), ous=[{"id": division["id"], "type_id": DIVISION}])
+    return f"{len(rows)} users"
+
+
 def terminate(p: People, pick: int) -> str:
     row = choose(p.users(), pick)
     p.c.act("terminate", id=str(row["id"]))
@@ -74,12 +96,14 @@ def edit_contact(p: People, pick: int) -> str:
         {"mobile": MOBILES[pick // 5 % len(MOBILES)]} if pick % 2 else {"last_name": LAST[pick // 3 % len(LAST)].strip() + "-Edited"}
     )
     p.a.act("edit_contact", id=row["id"], **change)
+    p.without_right.add(row["id"])
     return f"contact {row['legacy_id']} {sorted(change)}"
 
 
 def leave(p: People, pick: int) -> str:
     row = choose([row for row in p.contacts() if row["external_ids"]], pick)
     p.a.act("leave", id=row["id"])
+    p.without_right.add(row["id"])
     return f"contact {row['legacy_id']}"
 
 

@@ -59,6 +59,23 @@ def withdraw(p: People, pick: int) -> str:
     return _on_row(p, choose(p.places("Registered", "In Progress", "Wait Listed", "Pending Approval"), pick), "withdraw")
 
 
+def register_many(p: People, pick: int) -> str:
+    session, done = choose(p.sessions(), pick), 0
+    for user in p.users():
+        row = p.c.act("self_register", user_id=str(user["id"]), session_id=session["id"])["row"]
+        p.row_touched(row)
+        done += 1
+    return f"{done} users"
+
+
+def withdraw_many(p: People, pick: int) -> str:
+    """More at once than is usual: the brake must stop us."""
+    rows = p.places("Registered", "In Progress")
+    for row in rows:
+        _on_row(p, row, "withdraw")
+    return f"{len(rows)} rows"
+
+
 def decide(p: People, pick: int) -> str:
     """A manager approves or denies a request."""
     row = choose(p.places("Pending Approval"), pick)

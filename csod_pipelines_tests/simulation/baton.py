@@ -114,6 +114,9 @@ class Timeline:
     def instant(self, *, skew: float = 0.0) -> datetime:
         return self.epoch + timedelta(seconds=self.now + skew)
 
+    def epoch_plus(self, seconds: float) -> datetime:
+        return self.epoch + timedelta(seconds=seconds)
+
     def at(self, when: float, do: Callable[[], None]) -> None:
         self._numbers += 1
         heapq.heappush(self._events, (max(when, self.now), self._numbers, do))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import orjson
 from sqlalchemy import Connection, text
 
 from csod_pipelines.model.keys import SystemName
@@ -16,6 +17,7 @@ from csod_pipelines_tests.simulation.vendors import Vendor
 if TYPE_CHECKING:
     from csod_pipelines_tests.simulation.house import WorkerHouse
     from csod_pipelines_tests.simulation.play import Play
+    from csod_pipelines_tests.simulation.scenario import Scenario
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 READS = {"none", "log"}
@@ -50,6 +52,53 @@ def check(play: Play, house: WorkerHouse) -> None:
     tables_rosters.rosters(play.vendors, play.people.touched, play.people.cancelled, explained, hold)
     tables_training.results(play.vendors, explained, hold)
     plan_is_empty(play, house)
+
+
+def heals_without_comparing(scenario: Scenario) -> bool:
+    """Whether webhooks and feeds alone must bring everything in step: not where a feed lost its place or was shown nothing."""
+    lost = any(outage.what == "cursors" for outage in scenario.outages)
+    return not lost and not any(strike.fault == "hidden" for strike in scenario.strikes)
+
+
+def check_live(play: Play, house: WorkerHouse) -> None:
+    """Before any comparison: people and places are in step; only edits without the right still wait for it."""
+    with house.database.read() as conn:
+        explained = Explained(conn)
+    explained.failed.update({id: ["edited on the side without the right"] for id in play.people.without_right})
+
+    def live(fine: bool, said: str) -> None:
+        hold(fine, f"before any comparison: {said}")
+
+    tables.people(play.vendors, explained, live)
+    tables_rosters.rosters(play.vendors, play.people.touched, play.people.cancelled, explained, live)
+
+
+#: So few records are linked in these worlds that the least a brake may be counts (design: at least 5).
+BRAKED = 5
+
+
+def brakes_held(play: Play, house: WorkerHouse) -> None:
+    """Until an operator released them, no more than so many deactivations, withdrawals or moves went out."""
+    counted: defaultdict[str, set[str]] = defaultdict(set)
+    cancelled = {f"roster:administrate:{id}" for id in play.people.cancelled}
+    with house.database.read() as conn:
+        for subject, kind, action, id, intent in conn.execute(text(_SENT), {"since": play.timeline.epoch_plus(play.start)}):
+            payload = orjson.loads(intent or b"{}")
+            if kind == "enrollment" and action in ("withdrawn", "cancelled") and subject not in cancelled:
+                counted["withdrawals"].add(id)
+            elif kind == "person" and action == "updated" and payload.get("active") is False:
+                counted["deactivations"].add(id)
+            elif kind == "person" and action == "updated" and "org_unit_id" in payload:
+                counted["moves"].add(id)
+    for brake, ids in counted.items():
+        hold(len(ids) <= BRAKED, f"{len(ids)} {brake} within an hour, and no brake stopped them")
+
+
+_SENT = """
+    SELECT o.subject, o.kind, o.action, coalesce(o.administrate_id, o.cornerstone_id), i.intent
+    FROM operation o LEFT JOIN operation_intent i ON i.operation_id = o.id JOIN LATERAL (
+        SELECT * FROM operation_outcome x WHERE x.operation_id = o.id ORDER BY x.number DESC LIMIT 1) u ON true
+    WHERE u.outcome = 'success' AND o.at >= :since"""
 
 
 class Explained:

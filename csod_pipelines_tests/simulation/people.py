@@ -49,6 +49,7 @@ class People:
         self.done: dict[str, int] = {}
         self.touched: list[Touch] = []
         self.cancelled: set[str] = set()  # events
+        self.without_right: set[str] = set()  # records that were edited on the side without the right to
         self._number = 0
 
     def do(self, act: Act) -> str:

@@ -23,6 +23,7 @@ FAULTS = (
     "malformed",
     "truncated_200",
     "result_failed_in_200",
+    "hidden",
 )
 #: Crashes and stalls are drawn from the first so many steps of all workers; a quiet seed passes fewer while people act.
 PLACES_PASSED = (60, 300, 1_200)
@@ -45,6 +46,8 @@ class Strike:
     def rule(self) -> dict[str, Any]:
         kind = self.fault.removesuffix("_after_effect") if self.fault in ("status_after_effect", "reset_after_effect") else self.fault
         rule: dict[str, Any] = {"fault": kind, "probability": self.share, "match": dict(self.match)}
+        if kind == "hidden":
+            return {**rule, "fault": "status", "status": 404}
         if self.fault in ("status_after_effect", "reset_after_effect"):
             rule["after_effect"] = True
         if kind == "slow":
@@ -135,6 +138,9 @@ def _strikes(dice: random.Random) -> tuple[Strike, ...]:
 
 
 def _strike(dice: random.Random, kind: str) -> Strike:
+    if kind == "hidden":
+        # What a service account without the constraint sees of a single user or unit: nothing, which proves nothing.
+        return Strike("cornerstone", kind, dice.choice((0.1, 0.4)), (("method", "GET"), ("path", "/services/api/x/*/v1/employees/*")))
     side = dice.choice(("administrate", "cornerstone"))
     if dice.random() < 0.35:
         return Strike(side, kind, dice.choice((0.03, 0.1)))

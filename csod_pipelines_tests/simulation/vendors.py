@@ -70,7 +70,8 @@ class Vendor:
         elif fault.kind == "result_failed_in_200":
             response = self._refuse(request)
         if fault is not None:
-            self.struck[fault.kind + ("_after_effect" if fault.after_effect else "")] += 1
+            hidden = fault.kind == "status" and fault.status == 404
+            self.struck["hidden" if hidden else fault.kind + ("_after_effect" if fault.after_effect else "")] += 1
             response = answer(fault, response)
         status = None if response is None else response.status
         kind = None if fault is None else fault.kind

@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import requests
 
 from csod_pipelines.engine.logs import LogCourier
 from csod_pipelines.model.keys import Flow
+from csod_pipelines.store import ledger
 from csod_pipelines.store.provision import Urls
 from csod_pipelines_tests.acceptance.operate.little import contacts_by_user, event, little, people
 from csod_pipelines_tests.acceptance.world import World
@@ -152,3 +154,39 @@ def test_entries_are_batched_and_are_no_writes(here: World) -> None:
     calls = [row for row in answer.json() if row["effect"] == "log"]
     assert len(calls) <= 4, "forty operations at fifty an entry, and the ends of a few runs"
     assert delivered(here) == Counter(dict.fromkeys(operations(here), 1))
+
+
+def test_an_outcome_that_commits_after_a_later_one_is_told_too(here: World) -> None:
+    """Numbers are given before the commit: the reader may see seven while six is still on its way."""
+    ids = [uuid4(), uuid4()]
+    for id in ids:
+        with here.house.database.begin() as conn:
+            opened(conn, id)
+    with here.house.database.engine.connect() as slow:
+        closed(slow, ids[0])
+        with here.house.database.begin() as quick:
+            closed(quick, ids[1])
+        LogCourier(here.engine.context()).until_empty(30)
+        assert [delivered(here)[str(id)] for id in ids] == [0, 1]
+        slow.commit()
+    LogCourier(here.engine.context()).until_empty(30)
+    assert [delivered(here)[str(id)] for id in ids] == [1, 1]
+
+
+def opened(conn: Any, id: UUID) -> None:
+    ledger.open_operation(
+        conn,
+        id=id,
+        subject=f"person:cornerstone:{id}",
+        kind="person",
+        action="updated",
+        flow="people_sync",
+        system="administrate",
+        run_id="test",
+        cause={},
+        administrate_type="contact",
+    )
+
+
+def closed(conn: Any, id: UUID) -> None:
+    ledger.close_operation(conn, id, outcome="success", reason="updated", params={})

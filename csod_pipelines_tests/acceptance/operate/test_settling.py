@@ -7,7 +7,7 @@ from pathlib import Path
 
 from csod_pipelines.model.keys import Flow
 from csod_pipelines.store.provision import Urls
-from csod_pipelines_tests.acceptance.operate.little import BASELINE, contacts_by_user, little, people
+from csod_pipelines_tests.acceptance.operate.little import BASELINE, contacts_by_user, event, little, people, session_of
 from csod_pipelines_tests.acceptance.operate.shell import Shell
 from csod_pipelines_tests.acceptance.world import World
 
@@ -136,3 +136,47 @@ def test_the_breakers_limit_is_a_setting(database_urls: Urls, tmp_path: Path) ->
             row["reason"] for row in here.engine.parked() if "2 times within ten minutes" in row["reason"]
         ]
         assert here.engine.parked()
+
+
+def test_one_person_of_a_roster_is_set_aside_and_everybody_else_of_it_goes_on(
+    database_urls: Urls, tmp_path: Path, shell_of: ShellOf
+) -> None:
+    with little(database_urls, tmp_path, settings={"brakes": {"writes_in_ten_minutes": 2, "minimum": 100}}) as here:
+        shell, row = shell_of(here), event(here)
+        (restless, calm), contacts = people(here)[:2], contacts_by_user(here)
+        learner = here.administrate.act("register", event_id=row["id"], contact_id=contacts[restless["id"]]["id"])["id"]
+        here.settle()  # the first write
+        here.administrate.act("cancel_learner", id=learner)
+        here.settle()  # the second
+        here.administrate.act("reactivate", id=learner)
+        here.administrate.act("register", event_id=row["id"], contact_id=contacts[calm["id"]]["id"])
+        here.settle()
+        session = session_of(here, row)
+
+        def status(user: dict) -> str | None:
+            found = here.cornerstone.rows("transcripts", object_id=session["id"], user_id=user["id"])
+            return max(found, key=lambda each: each["registration_number"])["status"] if found else None
+
+        assert status(calm) == "Registered"
+        assert status(restless) == "Withdrawn", "the third write is one too many"
+        (parked,) = shell.ok("parked", "--json").json
+        assert (parked["code"], parked["administrate"]) == ("written_too_often", learner)
+        assert parked["kind"] == "enrollment"
+        shown = shell("plan", "enrollment", "--json")
+        assert (shown.code, len(shown.json["parked"])) == (0, 1)
+        assert any("written 2 times" in one["reason"] for one in here.engine.parked())
+
+        shell.ok("replay", "learner", learner, "--why", "the clerk has decided")
+        here.settle()
+        assert status(restless) == "Registered"
+        assert shell.ok("parked", "--json").json == []
+
+        # set aside again, and both sides say the same again by themselves: nothing is left to look at
+        for action in ("cancel_learner", "reactivate"):
+            here.administrate.act(action, id=learner)
+            here.settle()
+        assert len(shell.ok("parked", "--json").json) == 1
+        here.administrate.act("cancel_learner", id=learner)
+        here.settle()
+        assert shell.ok("parked", "--json").json == []
+        assert shell("plan", "enrollment").code == 0

@@ -26,6 +26,8 @@ CREATE INDEX link_administrate_ended ON link (kind, administrate_id, id) WHERE s
 CREATE INDEX link_cornerstone_ended ON link (kind, cornerstone_id, id) WHERE state = 'tombstone';
 -- Scans of one kind in bounded pages, and the counts that brakes are a percentage of.
 CREATE INDEX link_kind ON link (kind, state, id);
+-- The few places on rosters that wait for a person.
+CREATE INDEX link_set_aside ON link (updated_at, id) WHERE facts ->> 'set_aside' IS NOT NULL;
 
 -- What each side looked like: as last seen, and as of the last agreement of both (base).
 CREATE TABLE image (
