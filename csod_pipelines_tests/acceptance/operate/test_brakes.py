@@ -86,6 +86,7 @@ def test_a_reconciliation_that_would_deactivate_too_many_deactivates_nobody(data
         assert left(here) == before
 
 
+@pytest.mark.full
 def test_creations_are_never_braked(database_urls: Urls, tmp_path: Path) -> None:
     with little(database_urls, tmp_path) as here:
         division = people(here)[0]["ous"]
@@ -97,6 +98,7 @@ def test_creations_are_never_braked(database_urls: Urls, tmp_path: Path) -> None
         assert sum(row["last_name"].startswith("Hire") for row in here.administrate.rows("contacts")) == 12
 
 
+@pytest.mark.full
 def test_moves_of_accounts_are_braked_in_the_daily_reconciliation_alone(database_urls: Urls, tmp_path: Path) -> None:
     with little(database_urls, tmp_path, ous=26) as here:
         accounts = {row["external_ids"].get("csod:sandbox:ou") for row in here.administrate.rows("accounts")}
@@ -146,6 +148,7 @@ def test_withdrawals_are_braked_and_a_cancelled_event_counts_once(
         assert len(withdrawn(here) - before) == 12
 
 
+@pytest.mark.full
 def test_many_withdrawals_of_one_roster_are_refused_before_the_first(database_urls: Urls, tmp_path: Path) -> None:
     with little(database_urls, tmp_path) as here:
         some, contacts, row = people(here)[:6], contacts_by_user(here), event(here)

@@ -54,6 +54,7 @@ def whole(here: World) -> list[dict[str, Any]]:
 # ---- scope
 
 
+@pytest.mark.full
 def test_a_pilot_group_keeps_everybody_else_out_of_import_changes_and_creation(bare: World) -> None:
     group = bare.cornerstone.act("create_ou", type_id=GROUP, name="Pilot", external_id="G-1")
     pilots, outsider = whole(bare)[:2], whole(bare)[2]
@@ -84,6 +85,7 @@ def test_a_pilot_group_keeps_everybody_else_out_of_import_changes_and_creation(b
         assert contacts_by_user(here)[pilots[1]["id"]]["has_left_company"]
 
 
+@pytest.mark.full
 def test_user_names_that_are_excluded_get_no_contact(bare: World) -> None:
     ous = [{"id": home(whole(bare)[0]), "type_id": DIVISION}]
     for number, name in enumerate(("svc-backup", "SVC-Import", "ordinary")):
@@ -96,6 +98,7 @@ def test_user_names_that_are_excluded_get_no_contact(bare: World) -> None:
         assert not {row["last_name"] for row in contacts_by_user(here).values()} & {"Name0", "Name1"}
 
 
+@pytest.mark.full
 def test_only_what_lies_below_the_roots_is_kept_in_step(bare: World) -> None:
     units = {ou["id"]: ou for ou in bare.cornerstone.rows("ous", type_id=DIVISION, active=True)}
     parents = {ou["parent_id"] for ou in units.values()}
@@ -152,6 +155,7 @@ def test_templates_and_events_that_are_left_out_never_reach_cornerstone(here: Wo
             assert not narrower.cornerstone.rows("transcripts", object_id=session_of(narrower, wanted)["id"])
 
 
+@pytest.mark.full
 def test_nothing_published_before_the_day_the_catalogue_goes_live_is_created(here: World) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     with told(here, {"scope": {"live_from": tomorrow.isoformat()}}) as early:
@@ -202,6 +206,7 @@ def test_a_field_that_may_be_written_back_travels_to_cornerstone_and_no_other_do
         assert both_ways.engine.plan([Kind.PERSON]) == []
 
 
+@pytest.mark.full
 def test_without_the_setting_nothing_is_written_back(here: World) -> None:
     user = people(here)[0]
     here.administrate.act("edit_contact", id=contacts_by_user(here)[user["id"]]["id"], mobile="+33 611 111 111")
@@ -209,6 +214,7 @@ def test_without_the_setting_nothing_is_written_back(here: World) -> None:
     assert here.cornerstone.row("users", id=user["id"])["mobile_phone"] == user["mobile_phone"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("given", [True, False])
 def test_a_user_whose_account_has_no_unit_gets_the_one_of_the_settings(here: World, given: bool) -> None:
     division = home(people(here)[0])
@@ -223,6 +229,7 @@ def test_a_user_whose_account_has_no_unit_gets_the_one_of_the_settings(here: Wor
         assert user["external_id"] == f"TM-{contact['legacy_id']}"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("by_name", [True, False])
 def test_people_are_recognised_by_name_only_if_the_settings_say_so(bare: World, by_name: bool) -> None:
     account = bare.administrate.act("create_account", name="Twins & Co", is_individual=False)
@@ -241,6 +248,7 @@ def test_people_are_recognised_by_name_only_if_the_settings_say_so(bare: World, 
 # ---- results
 
 
+@pytest.mark.full
 def test_a_roster_is_submitted_without_all_marks_only_after_the_time_that_the_settings_name(here: World) -> None:
     with told(here, {"results": {"submit_after_hours": 2}}) as world:
         user = people(world)[0]

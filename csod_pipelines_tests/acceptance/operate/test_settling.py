@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from csod_pipelines.model.keys import Flow
 from csod_pipelines.store.provision import Urls
 from csod_pipelines_tests.acceptance.operate.little import BASELINE, contacts_by_user, event, little, people, session_of
@@ -61,6 +63,7 @@ def test_several_contacts_with_one_address_are_parked_with_all_of_them_and_settl
         assert shell("plan", "person").code == 0
 
 
+@pytest.mark.full
 def test_a_pair_that_was_a_mistake_is_ended_and_stays_ended_until_it_is_settled_anew(
     database_urls: Urls, tmp_path: Path, shell_of: ShellOf
 ) -> None:
@@ -91,6 +94,7 @@ def test_a_pair_that_was_a_mistake_is_ended_and_stays_ended_until_it_is_settled_
         assert shell("plan", "person").code == 0
 
 
+@pytest.mark.full
 def test_an_ended_pair_that_was_right_finds_itself_again_when_it_is_replayed(
     database_urls: Urls, tmp_path: Path, shell_of: ShellOf
 ) -> None:
@@ -126,6 +130,7 @@ def test_a_record_written_more_than_five_times_in_ten_minutes_is_parked_and_no_o
         assert shell.ok("parked", "--json").json == []
 
 
+@pytest.mark.full
 def test_the_breakers_limit_is_a_setting(database_urls: Urls, tmp_path: Path) -> None:
     with little(database_urls, tmp_path, settings={"brakes": {"writes_in_ten_minutes": 2}}) as here:
         user = people(here)[0]

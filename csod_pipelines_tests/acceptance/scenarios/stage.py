@@ -48,6 +48,7 @@ class Stage:
     _stack: ExitStack
     standing: list[str] = field(default_factory=list)  # differences and parked units that earlier scenarios left
     parked: list[str] = field(default_factory=list)
+    open: set[str] = field(default_factory=set)
     _owners: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _people: Iterator[dict[str, Any]] | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
