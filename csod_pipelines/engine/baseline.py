@@ -6,7 +6,7 @@ so a second import, or one after a crash, creates nothing twice. Parents first, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from csod_pipelines.engine.baseline_writes import Carried, Row, claim_rows, create, finish, link_existing, pending_of
@@ -19,9 +19,10 @@ from csod_pipelines.engine.scope import why_not_created
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.model.records import OrgUnit, Record, Subject
+from csod_pipelines.model.records import Location, OrgUnit, Record, Subject
 from csod_pipelines.store import links, work
 from csod_pipelines.store.work import Mark
+from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.translate import natural_key, references
 
@@ -38,10 +39,31 @@ class Known:
 
     by_external_id: dict[str, Record] = field(default_factory=dict)
     by_natural_key: dict[str, list[Record]] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)  # Administrate id -> the Cornerstone id it was given to
 
-    def matches(self, record: Record) -> list[Record]:
+    def matches(self, record: Record, refs: Mapping[RecordKey, str]) -> list[Record]:
         found = self.by_external_id.get(record.id)
-        return [found] if found is not None else self.by_natural_key.get(natural_key(record), [])
+        if found is not None:
+            return [found]
+        alike = self.by_natural_key.get(match_key(record, refs), [])
+        free = [other for other in alike if self.taken.get(other.id, record.id) == record.id]
+        if len(free) == 1:
+            self.taken[free[0].id] = record.id
+        return free
+
+
+def match_key(record: Record, refs: Mapping[RecordKey, str] | None = None) -> str:
+    """What an account or a location is recognised by, besides its external id, in Administrate's words: its name and its parent's
+    account (``refs``: of a record of Cornerstone), its code. All other kinds have a natural key."""
+    value = record.value
+    if isinstance(value, OrgUnit):
+        parent = value.parent_id
+        if parent and refs is not None:
+            parent = refs.get(RecordKey(Kind.ORG_UNIT, record.key.system, parent), "not there yet")
+        return f"{record.key.kind}|{n.folded(value.name)}|{parent or ''}"
+    if isinstance(value, Location):
+        return f"{record.key.kind}|{n.folded(value.code or value.name)}"
+    return natural_key(record)
 
 
 def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None) -> Totals:
@@ -94,8 +116,10 @@ def _known(ctx: Context, kind: Kind) -> Known:
         for record in page.records:
             if (external := record.external_ids.get(name)) is not None:
                 known.by_external_id[external] = record
+            elif kind is Kind.ORG_UNIT and record.facts.get("is_individual"):
+                continue
             elif kind is not Kind.PERSON or ctx.options.match_by_name:
-                known.by_natural_key.setdefault(natural_key(record), []).append(record)
+                known.by_natural_key.setdefault(match_key(record), []).append(record)
     refuse_empty_side(ctx, kind, A, rows)
     return known
 
@@ -148,10 +172,10 @@ def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Know
     todo = [record for record in batch if record.id not in linked or linked[record.id].state in ("claimed", "pending")]
     ctx.totals.dispositions["unchanged"] += len(batch) - len(todo)
     if ctx.dry or ctx.mode(Flow.IMPORT) is not Mode.LIVE:
-        _count(ctx, todo, known)
+        _count(ctx, todo, known, refs)
         return
     placed = {record.id: record for record in todo if _placed(ctx, record, refs)}
-    rows = claim_rows(ctx, kind, placed, refs, {id: known.matches(record) for id, record in placed.items()})
+    rows = claim_rows(ctx, kind, placed, refs, {id: known.matches(record, refs) for id, record in placed.items()})
     _settle_leftovers(ctx, rows, retried={id for id, link in linked.items() if link.state == "claimed"})
     fresh = [row for row in rows if row.link.state == "claimed"]
     link_existing(ctx, kind, [row for row in fresh if row.existing is not None])
@@ -172,10 +196,10 @@ def _settle_leftovers(ctx: Context, rows: Sequence[Row], *, retried: set[str]) -
             close_leftovers(ctx, [str(row.source.key)], applied=row.existing is not None)
 
 
-def _count(ctx: Context, todo: Sequence[Record], known: Known) -> None:
+def _count(ctx: Context, todo: Sequence[Record], known: Known, refs: Mapping[RecordKey, str]) -> None:
     for record in todo:
         ctx.totals.operations["would_apply"] += 1
-        paired = known.matches(record)
+        paired = known.matches(record, refs)
         ctx.totals.done["would be paired" if paired else "would be created"] += 1
         ctx.totals.add_row(
             {

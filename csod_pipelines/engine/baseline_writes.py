@@ -227,6 +227,8 @@ def _record_stored(
 def _go_live(conn: Connection, kind: Kind, pending: Sequence[Link]) -> None:
     """Paired records are compared by their own unit; what we created is in step."""
     links.set_states(conn, [link.id for link in pending], "live")
+    if kind is Kind.ORG_UNIT:
+        links.free_keys(conn, [link.id for link in pending])  # it was known by its name while it was being created
     work.mark(conn, [Mark(subject=f"link:{link.id}", flow=flow_of(kind)) for link in pending if not link.facts.get("created")])
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from csod_pipelines.engine.change import bring_in_step, complete, read_present
 from csod_pipelines.engine.context import Context, End, Later, Parked, id_on, words
 from csod_pipelines.engine.operations import Intent, close_leftovers, operation, refuse_unless_live, refused_end
 from csod_pipelines.engine.refs import terms_for
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
-from csod_pipelines.model.records import Person, Record
+from csod_pipelines.model.records import OrgUnit, Person, Record, Value
 from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link, Taken
+from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.directions import DIRECTIONS
 from csod_pipelines.sync.images import image_of
 from csod_pipelines.sync.plan import input_digest
@@ -25,6 +28,7 @@ from csod_pipelines.systems.base import Draft
 from csod_pipelines.systems.errors import Refused
 
 CLAIM_RACE_SECONDS = 1.0
+NAMESAKE_SECONDS = 10.0
 
 
 def draft_for(ctx: Context, source: Record, desired: Any) -> Draft:
@@ -65,7 +69,7 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
         refuse_unless_live(ctx, intent)
     if link is None:
-        link = _claim(ctx, subject, source)
+        link = _claim(ctx, subject, source, desired)
         if id_on(link, target) is not None:
             return adopt(ctx, subject, link, source, intent)
     candidates = look_up(ctx, source, draft)
@@ -75,23 +79,54 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     if candidates:
         _refuse_namesakes(ctx, source, candidates[0], link)
         with ctx.database.begin() as conn:
-            link = links.bind(conn, link.id, system=target, id=candidates[0].id, state="pending")
+            link = _joined(ctx, conn, link, source, candidates[0])
             ctx.linked(conn, subject, link)
         return adopt(ctx, subject, link, source, intent)
     _settle_unknown(ctx, subject)
     return _create(ctx, source, draft, link, intent, inputs)
 
 
-def claim_key(ctx: Context, record: Record) -> str:
-    """What keeps two workers from creating the same; people are the same by name only if the settings say so."""
+def _joined(ctx: Context, conn: Connection, link: Link, source: Record, candidate: Record) -> Link:
+    """Our claim with its other half. Where that half was made from this very record, or this one from it, and was then seen as a
+    new record with a claim of its own, the two claims become one."""
+    held = links.by_record(conn, source.key.kind, candidate.key.system, candidate.id)
+    if held is not None and held.id != link.id and held.state == "claimed" and _is_marked(ctx, source, candidate):
+        links.release_claim(conn, link.id)
+        return links.bind(conn, held.id, system=source.key.system, id=source.id, state="pending")
+    return links.bind(conn, link.id, system=candidate.key.system, id=candidate.id, state="pending")
+
+
+def claim_key(ctx: Context, record: Record, desired: Value | None = None) -> str:
+    """What keeps two workers from creating the same; people are the same by name only if the settings say so.
+
+    Some records have no key that lasts: an org unit, a person without an address. While one of them is being created, and only
+    then, it is known by what both sides call it in Cornerstone's words (``desired``, if the record is not Cornerstone's), so
+    that a record whose creation's answer was lost is not taken for somebody's new one."""
+    there = record.value if record.key.system is SystemName.CORNERSTONE else desired
+    if isinstance(there, OrgUnit):
+        return f"{record.key.kind}|{n.folded(there.name)}|{there.parent_id or ''}"
     if record.key.kind is Kind.PERSON and not ctx.options.match_by_name:
         return str(record.key)
+    if isinstance(there, Person) and not there.email:
+        return f"{record.key.kind}|{n.folded(there.first_name)}|{n.folded(there.last_name)}|{there.org_unit_id or ''}"
     return natural_key(record)
 
 
-def _claim(ctx: Context, subject: str, source: Record) -> Link:
+def lasts(record: Record) -> bool:
+    """Whether the record keeps its key once it is paired."""
+    return not isinstance(record.value, OrgUnit) and not (isinstance(record.value, Person) and not record.value.email)
+
+
+def _free_key(ctx: Context, link: Link, source: Record) -> None:
+    if not lasts(source):
+        with ctx.database.begin() as conn:
+            links.free_keys(conn, [link.id])
+
+
+def _claim(ctx: Context, subject: str, source: Record, desired: Value) -> Link:
+    natural = claim_key(ctx, source, desired)
     with ctx.database.begin() as conn:
-        claimed = links.claim_link(conn, kind=source.key.kind, natural_key=claim_key(ctx, source), system=source.key.system, id=source.id)
+        claimed = links.claim_link(conn, kind=source.key.kind, natural_key=natural, system=source.key.system, id=source.id)
         if not isinstance(claimed, Taken):
             return claimed
         other = claimed.link
@@ -101,6 +136,8 @@ def _claim(ctx: Context, subject: str, source: Record) -> Link:
             return bound
     if id_on(other, source.key.system) == source.id:
         raise Later("claimed_elsewhere", seconds=CLAIM_RACE_SECONDS)
+    if not lasts(source) and other.state != "live":
+        raise Later("claimed_elsewhere", seconds=NAMESAKE_SECONDS)  # a namesake is on its way; afterwards it is our turn
     raise Parked(
         "same_person_twice" if source.key.kind is Kind.PERSON else "same_key_twice",
         {"record": str(source.key), "other": id_on(other, source.key.system), "linked_to": id_on(other, source.key.system.peer)},
@@ -124,7 +161,7 @@ def _is_marked(ctx: Context, source: Record, candidate: Record) -> bool:
     """One of the two carries the other's id."""
     a, c = (source, candidate) if source.key.system is SystemName.ADMINISTRATE else (candidate, source)
     name = ctx.options.external_name(source.key.kind)
-    return a.external_ids.get(name) == c.id or c.facts.get("user_ref") == _own_id(ctx, a)
+    return a.external_ids.get(name) == c.id or _own_id(ctx, a) in (c.facts.get("user_ref"), c.facts.get("ref"))
 
 
 def _own_id(ctx: Context, source: Record) -> str:
@@ -187,6 +224,7 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
             links.set_facts(conn, link.id, {**link.facts, "refused": inputs})
         return refused_end(err, tuple(op.id for op in opened))
     stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
+    _free_key(ctx, link, source)
     return End(
         disposition=Disposition.APPLIED,
         reason="created",
@@ -212,6 +250,7 @@ def adopt(ctx: Context, subject: str, link: Link, source: Record, intent: Intent
         link = links.bind(conn, link.id, system=source.key.system, id=source.id, state="pending")
         op.close(conn, OperationOutcome.SUCCESS, "already_on_both_sides")
     complete(ctx, subject, link, source=None, peer=None)
+    _free_key(ctx, link, source)
     owner_side = DIRECTIONS[source.key.kind].owner
     owner, peer = (source, read_present(ctx, link, source.key.system.peer))
     if owner.key.system is not owner_side:

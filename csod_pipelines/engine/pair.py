@@ -17,7 +17,7 @@ from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Gone, Present, Unknown
 from csod_pipelines.model.records import Record
-from csod_pipelines.store import images, links
+from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link
 from csod_pipelines.sync.directions import DIRECTIONS, LIVE_UPDATES
 from csod_pipelines.sync.images import changed, image_of
@@ -72,6 +72,7 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
     kind = Kind(link.kind)
     direction = DIRECTIONS[kind]
     owner_side = direction.owner
+    restore = restore or _begun(ctx, subject)
     with ctx.database.read() as conn:
         bases = images.load(conn, link.id)
     if kind is Kind.PERSON and link.state == "live" and (written := write_back(ctx, subject, link, bases, sides, restore=restore)):
@@ -98,6 +99,15 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
     if isinstance(peer, End):
         return peer
     return bring_in_step(ctx, subject, link, owner=owner, peer=peer, bases=bases, restore=restore)
+
+
+def _begun(ctx: Context, subject: str) -> bool:
+    """A write of this unit was begun, and what became of it is not known: whoever began it, it is finished by its own rules."""
+    claim = ctx.claims.get(subject)
+    if claim is None or not claim.attempts:
+        return False
+    with ctx.database.read() as conn:
+        return bool(ledger.open_operations(conn, subject))
 
 
 def _base(bases: Mapping[str, images.Image], system: SystemName) -> Mapping[str, Any] | None:

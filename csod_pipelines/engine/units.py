@@ -254,7 +254,7 @@ def settle_unchanged(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
 
 
 def _is_echo(ctx: Context, claim: Claim, link: links.Link | None, bases: Mapping[str, images.Image]) -> bool:
-    if link is None or link.state != "live" or len(claim.sides) != 1 or claim.taken_over:
+    if link is None or link.state != "live" or len(claim.sides) != 1 or claim.taken_over or claim.attempts:
         return False
     side = SystemName(next(iter(claim.sides)))
     reading = ctx.prefetched.get(RecordKey(Kind(link.kind), side, id_on(link, side) or ""))
