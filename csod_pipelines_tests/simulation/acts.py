@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -18,12 +19,25 @@ def _of(module: ModuleType) -> dict[str, Callable[[People, int], str]]:
 
 ACTS: dict[str, Callable[[People, int], str]] = {**_of(acts_people), **_of(acts_places), **_of(acts_training)}
 
-THEMES: dict[str, list[str]] = {
-    "people": sorted(set(_of(acts_people)) - {"create_ou", "rename_ou", "move_ou", "deactivate_ou", "create_account", "rename_account"}),
-    "units": ["create_ou", "rename_ou", "move_ou", "deactivate_ou", "create_account", "rename_account", "hire", "create_contact"],
-    "places": ["register", "reserve", "cancel_learner", "reactivate", "self_register", "request_session", "withdraw", "decide"],
-    "results": ["register", "self_register", "mark_attendance", "record_result", "complete", "grade_otherwise", "withdraw"],
-    "training": [*_of(acts_training), "register", "self_register"],
-    "crowds": ["register_many", "withdraw_many", "terminate_many", "move_many", "register", "cancel_event", "rehire"],
-    "all": sorted(ACTS),
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """``openers`` bring in whom or what the other acts are about."""
+
+    openers: tuple[str, ...]
+    acts: tuple[str, ...]
+
+
+_UNITS = ("create_ou", "rename_ou", "move_ou", "deactivate_ou", "create_account", "rename_account")
+_CROWDS = ("register_many", "withdraw_many", "terminate_many", "move_many")
+_PLACES = ("register", "self_register")
+
+THEMES: dict[str, Theme] = {
+    "people": Theme(("hire", "create_contact", "create_on_both_sides"), tuple(sorted({*_of(acts_people)} - {*_UNITS, *_CROWDS}))),
+    "units": Theme(("create_ou", "create_account"), (*_UNITS, "hire", "create_contact", "edit_user")),
+    "places": Theme(_PLACES, (*_PLACES, "reserve", "cancel_learner", "reactivate", "request_session", "withdraw", "decide", "terminate")),
+    "results": Theme(_PLACES, (*_PLACES, "mark_attendance", "record_result", "complete", "grade_otherwise", "withdraw")),
+    "training": Theme(("create_event", "publish_template"), (*_of(acts_training), *_PLACES, "cancel_learner")),
+    "crowds": Theme(("register_many", "register"), (*_CROWDS, "cancel_event", "rehire", "register")),
+    "all": Theme(("hire", "register", "self_register"), tuple(sorted(ACTS))),
 }

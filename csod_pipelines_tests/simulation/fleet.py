@@ -21,12 +21,12 @@ SHRINK_SECONDS = 120.0
 _own: dict[str, Any] = {}
 
 
-def verdicts(wanted: Iterable[int], *, processes: int, until: float | None = None) -> Iterator[Verdict]:
+def verdicts(wanted: Iterable[int], *, processes: int, until: float | None = None, planted: str | None = None) -> Iterator[Verdict]:
     """As they are finished. All processes share one database server, which this one owns: the others may be ended at any moment."""
     seeds = iter(wanted)
     spawn = multiprocessing.get_context("spawn")
     with databases.running() as server:
-        pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(server,))
+        pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(server, planted))
         running: set[Future[Verdict]] = set()
         try:
             while True:
@@ -46,9 +46,15 @@ def verdicts(wanted: Iterable[int], *, processes: int, until: float | None = Non
                 child.join()
 
 
-def _begin(server: databases.Databases) -> None:
-    """In each process of the pool, once."""
+def _begin(server: databases.Databases, planted: str | None) -> None:
+    """In each process of the pool, once. A planted fault stays for the life of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _own["shrinks"] = planted is None
+    if planted is not None:
+        from csod_pipelines_tests.simulation.planted import FAULTS
+
+        _own["planted"] = FAULTS[planted]()  # kept: what is collected takes its patches back
+        _own["planted"].__enter__()
     _own["worlds"] = Worlds(server, prefix=f"p{os.getpid()}_")
 
 
@@ -62,6 +68,8 @@ def play_seed(seed: int) -> Verdict:
             verdict.failure = f"played twice, the same seed left two traces of {verdict.steps} and {again.steps} steps"
     if verdict.failure is None:
         verdict.tail = ()
+        return verdict
+    if not _own["shrinks"]:
         return verdict
     small = shrunk(verdict, lambda smaller: play(smaller, worlds), seconds=SHRINK_SECONDS)
     small.first_told = verdict.failure

@@ -218,11 +218,10 @@ class Play:
                 with suppress(BrakeOn):
                     house.engine.drain(flow, owner=house.worker.name)
             with house.database.read() as conn:
-                due = [w.next_ready_at for flow in FLOWS if (w := work.waiting(conn, [flow])).next_ready_at or w.ready]
-                ready = sum(work.waiting(conn, [flow]).ready for flow in FLOWS)
-            if ready:
+                waiting = [work.waiting(conn, [flow]) for flow in FLOWS if house.engine.held(flow) is None]
+            if any(each.ready for each in waiting):
                 continue
-            soonest = min((moment for moment in due if moment is not None), default=None)
+            soonest = min((each.next_ready_at for each in waiting if each.next_ready_at is not None), default=None)
             if soonest is None:
                 return
             wait = (soonest - self.timeline.instant()).total_seconds()

@@ -119,16 +119,18 @@ def _step(dice: random.Random) -> int:
 
 
 def _acts(dice: random.Random, window: float) -> tuple[Act, ...]:
-    """Mostly few different ones, so that they meet; times bunch up, because trouble comes from what happens at once."""
-    names = dice.sample(THEMES[dice.choice(sorted(THEMES))], dice.randrange(3, 7))
-    number = dice.choice((2, 6, 10, 16, 24))
-    moments = [dice.uniform(0, window) for _ in range(dice.randrange(1, 5))]
-    return tuple(
-        sorted(
-            Act(round(max(0.0, dice.choice(moments) + dice.expovariate(1 / 4.0)), 3), dice.choice(names), dice.randrange(1 << 16))
-            for _ in range(number)
-        )
-    )
+    """Few different ones, so that they meet; times bunch up, because trouble comes from what happens at once. The first ones
+    bring in whom or what the others are about."""
+    theme = THEMES[dice.choice(sorted(THEMES))]
+    names = dice.sample(theme.acts, min(len(theme.acts), dice.randrange(2, 6)))
+    moments = sorted(dice.uniform(0, window) for _ in range(dice.randrange(1, 5)))
+    acts = [_at(dice, moments[0], dice.choice(theme.openers)) for _ in range(dice.choice((1, 2, 4)))]
+    acts += [_at(dice, dice.choice(moments) + 1, dice.choice(names)) for _ in range(dice.choice((1, 4, 8, 14, 20)))]
+    return tuple(sorted(acts))
+
+
+def _at(dice: random.Random, moment: float, name: str) -> Act:
+    return Act(round(moment + dice.expovariate(1 / 4.0), 3), name, dice.randrange(1 << 16))
 
 
 def _strikes(dice: random.Random) -> tuple[Strike, ...]:

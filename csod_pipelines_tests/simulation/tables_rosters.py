@@ -81,7 +81,8 @@ def _place(
 
 def _nothing_undone(said: str, here: bool, status: str | None, touched: Sequence[Touch], hold: Hold) -> None:
     """Where people acted on one side only, what they did last stands there."""
-    if len({touch.side for touch in touched}) != 1 or touched[-1].present is None:
+    graded = status is not None and status not in SEATED | DONE | ENDED  # by hand, or asked for: no statement
+    if len({touch.side for touch in touched}) != 1 or touched[-1].present is None or graded:
         return
     there = status in SEATED | DONE if touched[-1].side is C else here
     hold(there == touched[-1].present, f"{said}: what people did last on the only side they acted on was undone")

@@ -81,9 +81,10 @@ def test_a_missing_permission_settles_nothing_and_wrong_credentials_are_said_at_
     assert "credentials" in refused.err or "client" in refused.err
 
 
+@pytest.mark.full
 def test_a_vendor_that_cannot_be_reached_is_said_in_a_sentence(here: World, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     here.cornerstone.fault("status", times=300, match={"path": "*"}, status=503)
     answer = shell("doctor", "--json")
     here.cornerstone.clear_faults()
     assert {r["outcome"] for r in answer.json["rows"] if r["system"] == "cornerstone"} == {"not tried"}
-    assert answer.code == 0 or answer.code == 1
+    assert answer.code == 0, "nothing was seen to differ"

@@ -128,6 +128,7 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_written_later(here: W
     assert delivered(here) == Counter(dict.fromkeys(operations(here), 1))
 
 
+@pytest.mark.full
 def test_an_entry_whose_record_is_gone_goes_to_the_instances_own_list(here: World) -> None:
     user = people(here)[0]
     contact = contacts_by_user(here)[user["id"]]
@@ -143,6 +144,7 @@ def test_an_entry_whose_record_is_gone_goes_to_the_instances_own_list(here: Worl
     assert [(row["node_id"], row["status"]) for row, _ in found] == [(INSTANCE, "success")]
 
 
+@pytest.mark.full
 def test_entries_are_batched_and_are_no_writes(here: World) -> None:
     mark = here.administrate.last_request()
     division = people(here)[0]["ous"]

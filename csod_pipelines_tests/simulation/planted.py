@@ -1,0 +1,213 @@
+"""Faults planted on purpose: a simulation that catches none of them proves nothing.
+
+    python -m csod_pipelines_tests.simulation.planted [--only NAME] [--seeds 300] [--start 1] [--processes 2]
+
+Each is one rule of the engine taken away, for as long as its context is entered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from csod_pipelines.engine import brakes, change, create, observe, roster_agreement, roster_links, roster_writes
+from csod_pipelines.engine.context import Context
+from csod_pipelines.engine.guard import LeaseGuard
+from csod_pipelines.engine.places import Seat
+from csod_pipelines.model.keys import Kind
+from csod_pipelines.model.readings import Gone, Unknown
+from csod_pipelines.store import checkpoints, work
+from csod_pipelines.store.database import Database
+from csod_pipelines.sync import plan
+
+Patches = Iterator[None]
+
+
+@contextmanager
+def _all(*patches: AbstractContextManager[Any]) -> Patches:
+    with ExitStack() as stack:
+        for each in patches:
+            stack.enter_context(each)
+        yield
+
+
+def no_fencing() -> AbstractContextManager[None]:
+    """A worker that lost its unit goes on, and records its end."""
+
+    def locked(conn: Any, claims: Sequence[work.Claim]) -> dict[str, bool]:
+        conn.execute(work._DELETE, {"subjects": [claim.subject for claim in claims]})
+        return {claim.subject: True for claim in claims}
+
+    return _all(
+        patch.object(LeaseGuard, "ensure", lambda self, seconds: None),
+        patch.object(work, "finish_many", locked),
+        patch.object(work, "finish", lambda conn, claim: locked(conn, [claim])[claim.subject]),
+        patch.object(work, "_held", lambda rows, claim: None),
+    )
+
+
+def lease_without_renewal() -> AbstractContextManager[None]:
+    """Leases are believed to be renewed, and run out."""
+
+    def renew(self: LeaseGuard) -> None:
+        self._renewed = self._clock.monotonic()
+
+    return _all(patch.object(LeaseGuard, "renew", renew))
+
+
+def no_look_up_after_a_time_out() -> AbstractContextManager[None]:
+    """What an earlier attempt may have made is not looked for."""
+    nothing = patch.object(create, "look_up", lambda ctx, source, draft: ())
+    settled = patch.object(create, "_settle_unknown", lambda ctx, subject: None)
+    return _all(
+        nothing, settled, *(patch.object(m, "resume", lambda *a, **k: None) for m in (roster_writes, roster_agreement, roster_links))
+    )
+
+
+def asked_is_forgotten() -> AbstractContextManager[None]:
+    """A side that we wrote to is taken to have changed by itself."""
+    return _all(patch.object(Seat, "asked", property(lambda self: None)))
+
+
+def unknown_read_as_gone() -> AbstractContextManager[None]:
+    read = Context.read
+
+    def certain(self: Context, key: Any, *, fresh: bool = True) -> Any:
+        reading = read(self, key, fresh=fresh)
+        return Gone(reading.why) if isinstance(reading, Unknown) else reading
+
+    return _all(patch.object(Context, "read", certain))
+
+
+def base_not_advanced_per_field() -> AbstractContextManager[None]:
+    """What is not in step yet is recorded as agreed along with the rest."""
+    return _all(patch.object(plan.Change, "open", property(lambda self: frozenset())))
+
+
+def cursor_advanced_before_commit() -> AbstractContextManager[None]:
+    """A feed's place is stored first, what it told only in a transaction of its own."""
+    put, mark = checkpoints.put, work.mark
+    told: list[Any] = []
+    databases: dict[Any, Database] = {}
+
+    class Later:
+        """Stands for the work list as the feeds see it."""
+
+        @staticmethod
+        def mark(conn: Any, marks: Any) -> int:
+            told.extend(marks)
+            return 0
+
+    def put_first(conn: Any, name: str, value: Any, seconds: float | None = None) -> None:
+        put(conn, name, value, seconds)
+        conn.commit()
+        marks = list(told)
+        told.clear()
+        with databases[conn.engine].begin() as other:
+            mark(other, marks)
+
+    @contextmanager
+    def known() -> Patches:
+        first = Database.__init__
+
+        def remembered(self: Database, *given: Any, **named: Any) -> None:
+            first(self, *given, **named)
+            databases[self.engine] = self
+
+        with patch.object(Database, "__init__", remembered):
+            yield
+
+    return _all(patch.object(observe, "work", Later), patch.object(checkpoints, "put", put_first), known())
+
+
+def refusal_sent_for_ever() -> AbstractContextManager[None]:
+    """Nobody remembers what the vendor refused."""
+    never = lambda *a, **k: False  # noqa: E731
+    return _all(
+        *(patch.object(module, "refused_before", never) for module in (roster_writes, roster_links)),
+        patch.object(change, "plan_change", lambda **given: plan.plan_change(**{**given, "refused": {}})),
+    )
+
+
+def brake_off_by_one_kind() -> AbstractContextManager[None]:
+    """Withdrawals are not counted."""
+    brake_of = brakes._brake_of
+    return _all(patch.object(brakes, "_brake_of", lambda intent: None if intent.kind is Kind.ENROLLMENT else brake_of(intent)))
+
+
+def echo_judged_by_time() -> AbstractContextManager[None]:
+    """A change that comes soon after our own write is taken for its echo."""
+    from csod_pipelines.engine import units
+
+    handle = units.handle_pair
+    recent = "SELECT 1 FROM operation WHERE subject = :subject AND action = 'updated' AND at > app_now() - interval '30 s' LIMIT 1"
+
+    def by_time(ctx: Context, subject: str, sides: frozenset[str], *, restore: bool = False) -> Any:
+        from sqlalchemy import text
+
+        from csod_pipelines.engine.context import End
+        from csod_pipelines.model.outcomes import Disposition
+
+        if not restore:
+            with ctx.database.read() as conn:
+                if conn.execute(text(recent), {"subject": subject}).first() is not None:
+                    return End(disposition=Disposition.UNCHANGED, reason="already_in_step")
+        return handle(ctx, subject, sides, restore=restore)
+
+    return _all(patch.object(units, "handle_pair", by_time))
+
+
+FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    fault.__name__: fault
+    for fault in (
+        no_fencing,
+        lease_without_renewal,
+        no_look_up_after_a_time_out,
+        asked_is_forgotten,
+        unknown_read_as_gone,
+        base_not_advanced_per_field,
+        cursor_advanced_before_commit,
+        refusal_sent_for_ever,
+        brake_off_by_one_kind,
+        echo_judged_by_time,
+    )
+}
+
+
+def caught_at(name: str, *, seeds: range, processes: int) -> tuple[int, str] | None:
+    """The first seed that fails with this fault planted, and how; None when all pass."""
+    from csod_pipelines_tests.simulation.fleet import verdicts
+
+    for verdict in verdicts(seeds, processes=processes, planted=name):
+        if verdict.failure is not None:
+            return verdict.scenario.seed, verdict.failure
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m csod_pipelines_tests.simulation.planted", description=__doc__)
+    parser.add_argument("--only", choices=sorted(FAULTS))
+    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--start", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args(arguments)
+    missed = 0
+    for name in [given.only] if given.only else FAULTS:
+        found = caught_at(name, seeds=range(given.start, given.start + given.seeds), processes=given.processes)
+        missed += found is None
+        said = f"not caught within {given.seeds} seeds" if found is None else f"caught by seed {found[0]}: {found[1][:200]}"
+        sys.stdout.write(f"{name}: {said}\n")
+        sys.stdout.flush()
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        again = [sys.executable, "-m", "csod_pipelines_tests.simulation.planted", *sys.argv[1:]]
+        os.execve(sys.executable, again, os.environ | {"PYTHONHASHSEED": "0"})
+    sys.exit(main())
