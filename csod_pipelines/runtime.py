@@ -159,7 +159,9 @@ def bucket_specs(settings: Settings, register: contract.Contract) -> dict[str, B
         if limit.per_second is not None:
             specs[limit.bucket] = BucketSpec(limit=limits.administrate_per_second, seconds=1, paced=True, reserve=reserve)
         elif limit.per_minute is not None:
-            per_minute = limits.cornerstone_endpoints.get(limit.bucket, limit.per_minute)
+            usual = limit.per_minute if limit.published or register.system is not SystemName.CORNERSTONE else limits.cornerstone_per_minute
+            endpoint = limit.bucket.partition(":")[2]
+            per_minute = limits.cornerstone_endpoints.get(limit.bucket, limits.cornerstone_endpoints.get(endpoint, usual))
             specs[limit.bucket] = BucketSpec(limit=per_minute, seconds=60, reserve=reserve)
         elif limit.per_day is not None:
             specs[limit.bucket] = BucketSpec(limit=limits.assignments_per_day, seconds=86_400, reserve=reserve)
@@ -204,6 +206,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         external_id_prefix=config.new_user.external_id_prefix,
         new_user_org_unit=config.new_user.org_unit,
         fill_attendance=config.results.fill_attendance,
+        sender=None if config.notifications.sender == "none" else SystemName(config.notifications.sender),
         user_name_is_email=config.new_user.user_name_from == "email",
         provider=config.catalogue.provider,
         historical_offerings=config.enrollment.historical_offerings,

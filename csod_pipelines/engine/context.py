@@ -131,6 +131,10 @@ class Context:
         """Whether a write of this flow would be sent just now."""
         return self.mode(flow) is Mode.LIVE and not self.modes.paused(flow)
 
+    def tells_learners(self, system: SystemName) -> bool:
+        """Whether a registration made now is to send a letter: only in real time, and only from the one side that is named."""
+        return self.options.sender is system and self.flow in (Flow.ENROLLMENT, Flow.RESULT) and not self.restore
+
     def read(self, key: RecordKey, *, fresh: bool = True) -> Reading:
         """Look at the vendor; a reading taken in advance for a whole batch serves once, and only for "is it unchanged?"."""
         if (self.dry or not fresh) and (reading := self.prefetched.pop(key, None)) is not None:

@@ -72,8 +72,6 @@ def drain(
             if progress is not None and now - last_progress > PROGRESS_SECONDS:
                 progress(totals)
                 last_progress = now
-        if totals.stopped_reason in ENDED_QUIET:
-            courier.until_empty(END_SECONDS)
     finally:
         totals.seconds = clock.monotonic() - started
         ctx.guard.drain_as(None)
@@ -82,6 +80,8 @@ def drain(
             totals.waiting = work.waiting(conn, [flow]).ready
         if progress is not None:
             progress(totals)
+    if totals.stopped_reason in ENDED_QUIET:
+        courier.until_empty(END_SECONDS)  # after the lease: the next change must not wait for what only tells of the last
     return totals
 
 

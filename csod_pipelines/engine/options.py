@@ -8,7 +8,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
-from csod_pipelines.model.keys import Flow, Kind
+from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
 
 #: External-id word of each kind, as in ``csod:{portal}:{word}``.
@@ -71,6 +71,7 @@ class EngineOptions:
     external_id_prefix: str = "ADM-"
     new_user_org_unit: str | None = None
     fill_attendance: bool = True
+    sender: SystemName | None = None
     user_name_is_email: bool = True
     provider: str | None = None
     historical_offerings: str = "skip"

@@ -69,7 +69,7 @@ def _register_batch(ctx: Context, subject: str, offering: OfferingFacts, entries
                 asking = {"asked": C.value, "before": before, "title": title, "operation": str(op.id), "pending": None}
                 claimed[entry.user_id] = claimed_link(ctx, offering, entry, A, entry.learner.id, **asking)
             users = people_of(ctx, C, [entry.user_id for entry in entries])
-            answers = ctx.systems[C].register(offering.session_id, users, title=title)
+            answers = ctx.systems[C].register(offering.session_id, users, title=title, notify=ctx.tells_learners(C))
             return _registered(ctx, offering, entries, opened, claimed, answers, title)
     except Refused as err:
         if len(entries) > 1:

@@ -54,13 +54,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """The published limit of one bucket; calls beyond it are answered 429."""
+    """The limit of one bucket; calls beyond it are answered 429. Not ``published``: where we start, since no page tells one."""
 
     bucket: str
     per_second: int | None = None
     per_minute: int | None = None
     per_day: int | None = None
     concurrency: int | None = None
+    published: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ class Contract:
                 per_minute=row.per_minute if limited else DEFAULT_PER_MINUTE,
                 per_day=row.per_day,
                 concurrency=row.concurrency,
+                published=bool(limited),
             )
 
     def with_values(self, values: Mapping[str, Any]) -> Contract:

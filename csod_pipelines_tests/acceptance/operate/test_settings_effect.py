@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from csod_pipelines.model.keys import Flow, Kind
+from csod_pipelines.model.keys import Flow, Kind, SystemName
+from csod_pipelines.runtime import bucket_specs
 from csod_pipelines.store.provision import Urls
+from csod_pipelines.systems import contract
 from csod_pipelines_tests.acceptance.operate.little import BASELINE, contacts_by_user, event, little, people, publish, session_of, told
 from csod_pipelines_tests.acceptance.world import World
 
@@ -276,3 +279,45 @@ def test_a_roster_is_submitted_without_all_marks_only_after_the_time_that_the_se
         assert status() in ("Registered", "In Progress"), "one part is not marked yet"
         pass_time(1.5)
         assert status() not in ("Registered", "In Progress")
+
+
+# ---- notifications, limits
+
+
+@pytest.mark.parametrize("sender", ["none", "cornerstone"])
+def test_only_the_side_that_is_named_writes_to_learners_and_a_reconciliation_never_does(here: World, sender: str) -> None:
+    with told(here, {"notifications": {"sender": sender}}) as world:
+        contacts, some = contacts_by_user(world), people(world)[:2]
+        row = event(world)
+        world.settle()
+        mark = world.cornerstone.last_request()
+        world.administrate.act("register", event_id=row["id"], contact_id=contacts[some[0]["id"]]["id"])
+        work(world)
+        assert bool(letters(world, mark)) is (sender == "cornerstone")
+        world.settle()
+        mark = world.cornerstone.last_request()
+        world.administrate.act("register", event_id=row["id"], contact_id=contacts[some[1]["id"]]["id"])
+        world.engine.reconcile(Kind.ENROLLMENT, mode="apply", owner="test")
+        assert world.cornerstone.rows("transcripts", object_id=session_of(world, row)["id"], user_id=some[1]["id"])
+        assert not letters(world, mark)
+
+
+def letters(here: World, since: int) -> int:
+    answer = requests.get(f"{here.cornerstone.url}/_sandbox/requests", params={"since": since}, timeout=30)
+    return sum(row["messages"] for row in answer.json())
+
+
+def test_the_limits_of_endpoints_are_the_published_ones_unless_the_settings_say_otherwise(here: World) -> None:
+    limits = {"cornerstone_per_minute": 7, "cornerstone_endpoints": {"employees.list": 11}, "administrate_per_second": 3.0}
+    with told(here, {"limits": limits}) as world:
+        register = contract.load(SystemName.CORNERSTONE)
+        specs = bucket_specs(world.house.settings, register)
+        assert specs[register.bucket("employees.list")].limit == 11
+        assert specs[register.bucket("employees.get")].limit == 150, "published"
+        assert specs[register.bucket("lo.get")].limit == 7, "not published"
+        other = contract.load(SystemName.ADMINISTRATE)
+        assert specs_limit(world, other, "graphql") == 3.0
+
+
+def specs_limit(world: World, register: contract.Contract, name: str) -> float:
+    return bucket_specs(world.house.settings, register)[register.bucket(name)].limit
