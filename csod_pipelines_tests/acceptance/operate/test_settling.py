@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from csod_pipelines.model.keys import Flow
+from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.store.provision import Urls
 from csod_pipelines_tests.acceptance.operate.little import BASELINE, contacts_by_user, event, little, people, session_of
 from csod_pipelines_tests.acceptance.operate.shell import Shell
@@ -185,3 +185,27 @@ def test_one_person_of_a_roster_is_set_aside_and_everybody_else_of_it_goes_on(
         here.settle()
         assert shell.ok("parked", "--json").json == []
         assert shell("plan", "enrollment").code == 0
+
+
+def test_a_plan_lists_refusals_and_to_dos_apart_and_ends_with_zero(database_urls: Urls, tmp_path: Path, shell_of: ShellOf) -> None:
+    with little(database_urls, tmp_path) as here:
+        shell, user, row = shell_of(here), people(here)[0], event(here)
+        here.baseline(Kind.LOCATION, Kind.SUBJECT)
+        here.settle()
+        here.administrate.act("cancel_event", id=row["id"])
+        here.administrate.fault("result_failed_in_200", times=1, match={"operation": "contact.update"})
+        edit(here, user["id"], "Refused")
+        here.settle()
+        answer = shell("plan", "--all", "--json")
+        assert (answer.code, answer.json["would_write"]) == (0, []), answer
+        (to_do,) = answer.json["to_do"]
+        assert "Cancel the session on its screen" in to_do["what_to_do"]
+        (refused,) = answer.json["refused"]
+        assert (refused["outcome"], refused["cornerstone"]) == ("failure", f"user {user['id']}")
+        shown = shell("plan", "--all")
+        assert shown.code == 0
+        for words in ("Would write: 0", "Refused or failed", "To do on a screen of Cornerstone"):
+            assert words in shown.out
+
+        edit(here, user["id"], "Accepted")
+        assert shell("plan", "person", "--json").json["refused"] == [], "another value was taken"
