@@ -54,11 +54,12 @@ def commands_tell_it(stage: Stage) -> str:
 
 
 def nothing_is_left(stage: Stage) -> str:
-    """Nothing waits, nothing is parked, nothing else failed, and every delivery has its one end"""
+    """Nothing waits, nothing is parked, nothing else failed, no learner was written to, and every delivery has its one end"""
     status = stage.until("every change has been settled", lambda: _quiet(stage), seen=stage.status)
     operations = status["operations"]
     expect(operations.get("failure") == 1 and not operations.get("unknown"), "more failed than the one pass", operations)
     results_still_stand(stage)
+    expect(not stage.letters(), "learners were written to", stage.letters())
     stage.memory["status"] = status
     ends = ", ".join(f"{count} {name}" for name, count in sorted(status["deliveries"].items()))
     return f"deliveries: {ends}"

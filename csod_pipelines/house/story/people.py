@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from csod_pipelines.house.story.stage import Row, Stage, expect, external_id
+import requests
+
+from csod_pipelines.house.story.stage import CALL_SECONDS, Row, Stage, expect, external_id
 from csod_pipelines.model.keys import SystemName
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
@@ -13,11 +15,18 @@ DIVISION = 2
 
 def initial_import(stage: Stage) -> str:
     """Initial import: every division becomes an account in its hierarchy, every user a contact"""
+    _switch_letters_off(stage)
     portal = urlsplit(stage.endpoints["cornerstone"]).hostname or ""
     run = stage.run_job("initial_import", config={"ops": {"import_baseline": {"config": {"mode": "apply", "portal": portal}}}})
     accounts = _check_accounts(stage)
     contacts = _check_contacts(stage, accounts)
     return f"{len(accounts)} accounts, {contacts} contacts, each with its Cornerstone id; run {run[:8]}"
+
+
+def _switch_letters_off(stage: Stage) -> None:
+    """As an administrator does before the first import: no call can keep Administrate from writing to a learner it registers."""
+    address = f"{stage.endpoints[A]}/_sandbox/config"
+    requests.patch(address, json={"switches": {"learner_messages": False}}, timeout=CALL_SECONDS).raise_for_status()
 
 
 def _check_accounts(stage: Stage) -> dict[int, Row]:

@@ -30,6 +30,7 @@ STEPS: tuple[Step, ...] = (
     results.learner_completes,
     results.pass_is_not_enough,
     organization.organization_changes,
+    history.past_event_is_paired,
     history.month_is_backfilled,
     ledger.ledger_tells_it,
     ledger.failure_is_told,

@@ -26,6 +26,7 @@ STEP_SECONDS = 150.0  # seconds on an idle machine; cold starts of runs take a m
 IMPORT_SECONDS = 200.0
 CALL_SECONDS = 30.0
 COMMAND_SECONDS = 90.0
+AGENT = "csod-pipelines"
 EXTERNAL = "csod:sandbox:"  # before the word of each external id that we store in Administrate
 SHOWN_CHARACTERS = 600
 
@@ -82,6 +83,10 @@ class Stage:
         answer.raise_for_status()
         rows: list[Row] = answer.json()
         return rows
+
+    def letters(self) -> list[Row]:
+        """Calls of ours upon which a vendor wrote to learners."""
+        return [row for system in SystemName for row in self.calls(system) if row["messages"] and str(row["user_agent"]).startswith(AGENT)]
 
     def _state(self, system: SystemName, kind: str, wanted: Mapping[str, Any]) -> list[Row]:
         # One row is asked for by its id; the other filters are few and the worlds of stories are small.
