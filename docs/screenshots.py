@@ -110,7 +110,7 @@ def _sensors(page: Page, url: str) -> None:
 def _operations(page: Page, url: str, run: str) -> None:
     _open(page, f"{url}/runs/{run}?logs=type%3AASSET_MATERIALIZATION", shows="View full message")
     page.get_by_text("View full message").locator("visible=true").last.click()
-    page.get_by_text("what_to_do").locator("visible=true").last.scroll_into_view_if_needed()
+    page.get_by_text("operations", exact=True).locator("visible=true").last.scroll_into_view_if_needed()
     time.sleep(1)
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 from csod_pipelines.defs.forms import RunMode
 from csod_pipelines.defs.resources import House
 from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.tell import with_number
 from csod_pipelines.engine.totals import Totals
 
 PROGRESS_SECONDS = 30
@@ -25,9 +26,10 @@ COLUMNS = (
     "what",
     "outcome",
     "reason",
-    "what_to_do",
     "administrate",
     "cornerstone",
+    "call",
+    "what_to_do",
     "request",
     "answer",
     "administrate_url",
@@ -38,7 +40,7 @@ COLUMNS = (
 
 #: What a run leaves out of its operations: Dagster squeezes a wide table until nothing in it can be read. The rest stands in
 #: recent_operations, in trace_record, and in `csod-pipelines operations --run`.
-_LEFT_OUT = ("administrate_url", "cornerstone_url", "run", "operation")
+_LEFT_OUT = ("what_to_do", "request", "answer", "administrate_url", "cornerstone_url", "run", "operation")
 
 #: Why a run ended, for people; anything else is a sentence already.
 _ENDS = {
@@ -156,13 +158,17 @@ def _operations(context: dg.AssetExecutionContext, house: House, *, most: int) -
 
 
 def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Without links, without the address of the host, and with the time of day alone: the day is the run's."""
+    """Seven columns: the remedy follows its reason, the answer its request, and the time of day is enough: the day is the run's."""
     shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
     if len(when := str(shown.get("when") or "")) > len("2026-11-22T03:25:01"):
         shown["when"] = when[11:19]
-    method, _, url = str(shown.get("request") or "").partition(" ")
+    if remedy := row.get("what_to_do"):
+        shown["reason"] = f"{row.get('reason')} {remedy}"
+    method, _, url = str(row.get("request") or "").partition(" ")
     if url:
-        shown["request"] = f"{method} {urlsplit(url).path or url}"
+        shown["call"] = f"{method} {urlsplit(url).path or url} -> {row.get('answer') or 'no answer'}"
+    if record := row.get("administrate"):
+        shown["administrate"] = with_number(str(record))
     return shown
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 600.0
 #: Storing ids, pairing and to-dos write no content that could come back as an echo.
-WRITES = ("created", "updated", "registered", "withdrawn", "cancelled", "reactivated", "marked", "submitted", "result recorded")
+WRITES = ("created", "updated", "registered", "withdrawn", "cancelled", "reactivated", "marked", "submitted", "recorded")
 #: Flows that write each record at most once a run by their nature; asking for each of a million rows would cost more than it saves.
 NOT_ASKED = frozenset({Flow.IMPORT})
 

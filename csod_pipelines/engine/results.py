@@ -190,7 +190,7 @@ def _fill(ctx: Context, subject: str, offering: OfferingFacts, batch: Sequence[D
     payload = {"attendance": dict(due.plan.fill_attendance or {}), "result": due.plan.fill_result}
     ids: tuple[Any, ...] = ()
     try:
-        with operation(ctx, _intent(subject, due, "result recorded", A, payload)) as op:
+        with operation(ctx, _intent(subject, due, "recorded", A, payload)) as op:
             ids = (op.id,)
             contact = people_of(ctx, A, [due.seat.contact_id])[0]
             row = OutcomeRow(

@@ -132,6 +132,16 @@ def possible_ids(kind: Kind, id: str) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
+def with_number(record: str) -> str:
+    """``learner TGVhcm5lcjo1`` as ``learner 5``, the number that Administrate's screens show; anything else as it is."""
+    word, _, id = record.rpartition(" ")
+    try:
+        prefix, _, number = base64.b64decode(id, validate=True).decode("ascii").partition(":")
+    except ValueError:
+        return record
+    return f"{word} {number}" if prefix in _PREFIXES.values() and number.isdigit() else record
+
+
 def find_link(database: Database, kind: Kind, ids: list[str]) -> Link | None:
     lookup = Kind.ENROLLMENT if kind is Kind.OUTCOME else kind
     with database.read() as conn:

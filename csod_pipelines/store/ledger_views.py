@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 
 @dataclass(frozen=True, slots=True)
 class OperationRow:
-    """``outcome`` is None while open; ``url`` and ``http_status`` are those of the last call that served it."""
+    """``outcome`` is None while open. ``url`` and ``http_status``: of the last write that served it (its request was kept), else
+    of the last call."""
 
     id: UUID
     at: datetime
@@ -73,7 +74,9 @@ _SELECT = """
     LEFT JOIN LATERAL (
         SELECT x.id, x.method, x.url, a.status FROM exchange_operation eo JOIN exchange x ON x.id = eo.exchange_id
         LEFT JOIN exchange_outcome a ON a.exchange_id = x.id
-        WHERE eo.operation_id = o.id ORDER BY x.number DESC LIMIT 1) call ON true
+        WHERE eo.operation_id = o.id
+        ORDER BY EXISTS (SELECT FROM exchange_body b WHERE b.exchange_id = x.id AND b.part = 'request') DESC, x.number DESC
+        LIMIT 1) call ON true
     ORDER BY o.number DESC"""
 
 _SINCE = "(CAST(:since AS timestamptz) IS NULL OR at >= :since)"

@@ -46,12 +46,33 @@ def test_an_applying_run_lingers_as_the_settings_say_and_shows_its_totals(launch
 
 
 def test_a_run_shows_its_own_operations_as_the_ledger_has_them(launch: Launch, engine: FakeEngine) -> None:
-    engine.operation_rows = [{"outcome": "success", "answer": "200", "what": "create: Administrate contact", "when": "09:41"}]
+    engine.operation_rows = [
+        {
+            "outcome": "failure",
+            "what": "submitted: Cornerstone transcript result",
+            "when": "2026-11-22T09:41:00+00:00",
+            "administrate": "learner result TGVhcm5lcjo1",
+            "reason": "Cornerstone kept Incomplete.",
+            "what_to_do": "Mark the missing attendance. (learning administrator)",
+            "request": "POST https://portal.csod.com/services/api/SessionRoster",
+            "answer": "200",
+            "run": "r",
+        }
+    ]
     result = launch("people_sync", ops={"sync_people": {"mode": "apply"}})
     (event,) = events_of(result, "ASSET_MATERIALIZATION")
     table = event.materialization.metadata["operations"]
     assert engine.asked_run == result.run_id
-    assert [column.name for column in table.schema.columns] == ["when", "what", "outcome", "answer"]
+    assert [record.data for record in table.records] == [
+        {
+            "when": "09:41:00",
+            "what": "submitted: Cornerstone transcript result",
+            "outcome": "failure",
+            "reason": "Cornerstone kept Incomplete. Mark the missing attendance. (learning administrator)",
+            "administrate": "learner result 5",
+            "call": "POST /services/api/SessionRoster -> 200",
+        }
+    ]
 
 
 @pytest.mark.parametrize("reason", ["lease_held", "off"])

@@ -130,6 +130,20 @@ def test_a_call_is_in_the_ledger_before_it_is_answered(database: Database, recor
         assert (str(operation.exchange_id), operation.url, operation.http_status) == (request, GRAPHQL, 200)
 
 
+def test_an_operation_is_shown_with_its_write_and_not_with_the_read_that_followed(
+    database: Database, recorder: ledger.LedgerRecorder
+) -> None:
+    token = ledger.current_operation.set((opened(database),))
+    try:
+        call(recorder, b"{}", method="PATCH", url="https://api.example.com/write", status=409)
+        call(recorder, None, method="GET", url="https://api.example.com/read")
+    finally:
+        ledger.current_operation.reset(token)
+    with database.read() as conn:
+        (operation,) = ledger.operations(conn)
+    assert (operation.method, operation.url, operation.http_status) == ("PATCH", "https://api.example.com/write", 409)
+
+
 def test_several_operations_share_one_call(database: Database, recorder: ledger.LedgerRecorder) -> None:
     ids = (opened(database), opened(database))
     token = ledger.current_operation.set(ids)
