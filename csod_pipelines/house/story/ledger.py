@@ -35,7 +35,10 @@ def failure_is_told(stage: Stage) -> str:
     expect(len(failures) == 1, "the ledger holds another number of failures", rows)
     why = failures[0]["reason"]
     expect("Incomplete" in why and "1 of 2 parts attended, 2 required" in why, "the reason names neither status nor parts", why)
-    stage.run_ends(failures[0]["run"], job="the run that sent it")
+    flow = stage.dagster.run(failures[0]["run"]).job
+    stage.command("pause", flow, "--why", "its run is asked for its table now and not when it has lingered")
+    stage.run_ends(failures[0]["run"], job=flow)
+    stage.command("resume", flow)
     table = [row for told in stage.dagster.told(failures[0]["run"]) for row in told.metadata.get("operations") or ()]
     shown = [row for row in table if row["outcome"] == "failure"]
     expect([row["administrate"] for row in shown] == [f"learner result {learner['legacy_id']}"], "its run does not show it", table)
