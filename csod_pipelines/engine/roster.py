@@ -100,11 +100,12 @@ def _apply(
         groups[step.action].append(entry)
     wrote: set[SystemName] = set()
     writers: list[tuple[RosterAction, SystemName, Any]] = [
+        # places are given up before they are taken: else a swap in a full session puts the newcomer on the waiting list
+        (RosterAction.WITHDRAW, C, writes.withdraw),
+        (RosterAction.CANCEL, A, writes.cancel),
         (RosterAction.REGISTER, C, writes.register),
         (RosterAction.ENROLL, A, writes.enroll),
         (RosterAction.REACTIVATE, A, writes.reactivate),
-        (RosterAction.WITHDRAW, C, writes.withdraw),
-        (RosterAction.CANCEL, A, writes.cancel),
     ]
     for action, side, writer in writers:
         sifted = sift(ctx, subject, offering, action, side, [entry for entry in groups[action] if not _tried(ends, entry, action)])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from csod_pipelines.model.keys import Flow
 from csod_pipelines_tests.acceptance.scenarios.epilogue import letters, quiet
 from csod_pipelines_tests.acceptance.scenarios.stage import Stage
+
+ASSIGNMENT_DELAY_SECONDS = 0.2  # the sandbox's own
 
 
 def test_a_registration_in_administrate_becomes_one_in_cornerstone_and_comes_back_as_an_id(stage: Stage) -> None:
@@ -65,13 +69,17 @@ def test_a_new_contact_is_registered_at_once_and_gets_a_user_first(stage: Stage)
     quiet(stage)
 
 
-def test_a_learner_is_swapped_for_a_colleague_in_a_full_session(stage: Stage) -> None:
+@pytest.mark.parametrize("delay", [0, ASSIGNMENT_DELAY_SECONDS])
+def test_a_learner_is_swapped_for_a_colleague_in_a_full_session(stage: Stage, delay: float) -> None:
+    """In a portal that seats people at once, too: the place is given up before it is taken."""
     event, leaver, joiner = stage.event(places=1), stage.person(), stage.person()
     learner = event.register(leaver)
     stage.settle()
+    stage.cornerstone.configure(assignment_delay_seconds=delay)
     stage.administrate.act("cancel_learner", id=learner)
     event.register(joiner)
     stage.settle()
+    stage.cornerstone.configure(assignment_delay_seconds=ASSIGNMENT_DELAY_SECONDS)
     assert event.status(leaver) == "Withdrawn"
     assert event.status(joiner) == "Registered"
     quiet(stage)
