@@ -8,11 +8,12 @@ from typing import Any
 import requests
 from sqlalchemy import text
 
-from csod_pipelines.model.keys import Kind
+from csod_pipelines.store import inbox
 from csod_pipelines_tests.acceptance.mapping_checker import disagreements
 from csod_pipelines_tests.acceptance.scenarios.stage import Stage
 
 AGENT = "csod-pipelines/"
+_EXCHANGES = text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
 
 
 def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (), killed: int = 0) -> None:
@@ -28,6 +29,8 @@ def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (
     _parked(stage, list(parked))
     _every_call_told(stage, killed=killed)
     _nothing_left_open(stage)
+    _every_operation_logged(stage)
+    _every_delivery_ended(stage)
 
 
 def _nothing_to_write(stage: Stage) -> None:
@@ -74,9 +77,7 @@ def _every_call_told(stage: Stage, *, killed: int) -> None:
     """Each request of ours in an access log is an exchange of the ledger, and each exchange that was sent is in a log."""
     logged = {row["request_id"] for row in requests_of(stage) if (row["user_agent"] or "").startswith(AGENT)}
     with stage.house.database.read() as conn:
-        rows = conn.execute(
-            text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
-        )
+        rows = conn.execute(_EXCHANGES)
         told = {row[0]: row[1] for row in rows}
     assert logged - set(told) == set(), "requests that the ledger does not know"
     unsent = set(told) - logged
@@ -99,10 +100,24 @@ def _nothing_left_open(stage: Stage) -> None:
     assert not new, [(row["when"], row["what"], row["administrate"], row["cornerstone"], row["outcome"], row["reason"]) for row in new]
 
 
+def _every_operation_logged(stage: Stage) -> None:
+    """What has ended stands in Administrate's Integration Logs."""
+    rows = stage.house.engine.operations(limit=2_000)
+    ended = {row["operation"] for row in rows if row["outcome"] not in (None, "", "open", "unknown", "would_apply")}
+    payloads = "".join(str(row["payload"]) for row in stage.administrate.rows("integration_logs"))
+    missing = sorted(operation for operation in ended if operation not in payloads)
+    assert not missing, [row for row in rows if row["operation"] in missing][:3]
+
+
+def _every_delivery_ended(stage: Stage) -> None:
+    """Nothing that a vendor delivered is dropped silently: each delivery has exactly one end."""
+    with stage.house.database.read() as conn:
+        stored = conn.execute(text("SELECT count(*) FROM inbox_event")).scalar_one()
+        ends = inbox.dispositions(conn)
+    assert sum(ends.values()) == stored, f"{stored} deliveries, {ends}"
+    assert not ends.get("waiting"), f"deliveries without an end: {ends}"
+
+
 def letters(stage: Stage) -> int:
     """Messages to learners that our requests set off."""
     return sum(row["messages"] for row in requests_of(stage) if (row["user_agent"] or "").startswith(AGENT))
-
-
-def every_kind() -> tuple[Kind, ...]:
-    return tuple(Kind)
