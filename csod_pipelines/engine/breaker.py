@@ -1,8 +1,9 @@
 """The breaker: a record that is written again and again is set aside for a person, before two systems play ping-pong with it.
 
 Counted are changes that were sent or may have been, on one side of one record, within ten minutes and since a person last
-replayed it; its creation counts only against further creations of the same. Results come mark by mark, so of them only a
-repetition of the very same marks counts.
+replayed it. Ping-pong says the same again and again, so a write whose content is new within that time always passes: somebody
+is at work there. A creation counts only against further creations of the same. Results come mark by mark, so of them only
+repetitions of the very same marks count.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def described(intent: Intent, times: int) -> dict[str, Any]:
 
 
 def how_often(ctx: Context, intents: Sequence[Intent], *, since: datetime | None = None) -> list[int]:
-    """For each write that is about to be made, how many of its like were made to the same record within the window."""
+    """For each write that is about to be made, how many count against it: made to the same record within the window, one of
+    them with the same content."""
     targets = [
         counts.Target(
             kind=intent.kind.value,
@@ -69,10 +71,17 @@ def how_often(ctx: Context, intents: Sequence[Intent], *, since: datetime | None
     ]
     with ctx.database.read() as conn:
         earlier = counts.earlier_writes(conn, targets, actions=WRITES, seconds=WINDOW_SECONDS, since=since)
-    return [sum(_is_alike(write, intent) for write in earlier.get(place, ())) for place, intent in enumerate(intents)]
+    return [_counted(earlier.get(place, ()), intent) for place, intent in enumerate(intents)]
 
 
-def _is_alike(write: counts.EarlierWrite, intent: Intent) -> bool:
-    if write.action == "created" and intent.action != "created":
-        return False
-    return intent.kind is not Kind.OUTCOME or write.intent == intent_bytes(intent)
+def _counted(earlier: Sequence[counts.EarlierWrite], intent: Intent) -> int:
+    if intent.action == "created":
+        return sum(write.action == "created" for write in earlier)
+    changes = [write for write in earlier if write.action != "created"]
+    same = sum(_says_the_same(write, intent) for write in changes)
+    return len(changes) if same and intent.kind is not Kind.OUTCOME else same
+
+
+def _says_the_same(write: counts.EarlierWrite, intent: Intent) -> bool:
+    """A place on a roster is taken or given up, and nothing else can be said of it."""
+    return write.action == intent.action and (intent.kind is Kind.ENROLLMENT or write.intent == intent_bytes(intent))

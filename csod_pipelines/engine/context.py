@@ -37,7 +37,7 @@ class End:
 
 
 class Later(Exception):
-    """The unit goes on at another time; nothing is lost and nothing is settled yet."""
+    """The unit goes on at another time; nothing is lost and nothing is settled yet. No time given: a little later at each attempt."""
 
     def __init__(self, reason: str, *, seconds: float | None = None, until: datetime | None = None, count_attempt: bool = True) -> None:
         super().__init__(reason)

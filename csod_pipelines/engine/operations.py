@@ -212,7 +212,7 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
         raise Later("vendor_limit", until=err.until, count_attempt=False) from err
     except Unavailable as err:
         _close_all(ctx, opened, OperationOutcome.NOT_SENT, "vendor_down", err)
-        raise Later("vendor_down", seconds=UNAVAILABLE_PAUSE_SECONDS) from err
+        raise Later("vendor_down") from err
     except Indeterminate as err:
         _close_all(ctx, opened, OperationOutcome.UNKNOWN, "answer_lost", err)
         raise Later("answer_lost", seconds=ctx.options.settle_seconds) from err

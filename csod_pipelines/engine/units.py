@@ -48,7 +48,8 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
     try:
         return _settled(ctx, claim)
     except Later as later:
-        _postpone(ctx, ctx.claims[name], later.reason, seconds=later.seconds, until=later.until, count_attempt=later.count_attempt)
+        seconds = later.seconds if later.seconds is not None or later.until is not None else _back_off(claim)
+        _postpone(ctx, ctx.claims[name], later.reason, seconds=seconds, until=later.until, count_attempt=later.count_attempt)
     except WaitsFor as waits:
         with ctx.database.begin() as conn:
             work.wait_for(conn, ctx.claims[name], waits.subjects, fallback_seconds=PREREQUISITE_RETRY_SECONDS)
