@@ -37,6 +37,8 @@ class Unavailable(Transient):
 
 
 class RateLimited(Transient):
+    """``until`` is by our own clock, whose work it postpones."""
+
     def __init__(self, message: str, *, bucket: str, until: datetime, status: int | None = None, request_id: str | None = None) -> None:
         super().__init__(message, status=status, request_id=request_id)
         self.bucket = bucket

@@ -247,9 +247,9 @@ class Transport:
             if bucket is not None:
                 budget.blocked(bucket, until=until, vendor_now=self.clock.now())
             raise RateLimited(
-                f"{self.system} answered 429 to {call.operation}; calls may be sent again from {until.isoformat()}",
+                f"{self.system} answered 429 to {call.operation}; calls may be sent again from {until.isoformat()} by its clock",
                 bucket=bucket or str(self.system),
-                until=until,
+                until=self.clock.by_ours(until),
                 status=429,
                 request_id=request_id,
             )

@@ -47,6 +47,10 @@ class VendorClock:
         told, at = heard
         return told + timedelta(seconds=max(0.0, self._clock.monotonic() - at))
 
+    def by_ours(self, moment: datetime) -> datetime:
+        """When our own clock will show what the vendor calls ``moment``: the two may be days apart."""
+        return self._clock.utcnow() + (moment - self.now())
+
     def end_of_minute(self) -> datetime:
         """When the vendor's running clock minute is over."""
         return self.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
