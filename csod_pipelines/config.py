@@ -139,7 +139,7 @@ class Brakes(Section):
     empty_side: int = Field(default=10, ge=1)
     """A side that reads no rows although this many links live stops the flow."""
     writes_in_ten_minutes: int = Field(default=5, ge=1)
-    """A record written to and fro more often than this within ten minutes is parked: the two systems may be undoing each other's changes."""
+    """A record written to and fro more often than this within ten minutes is parked: two systems may be undoing each other."""
 
 
 class Limits(Section):
