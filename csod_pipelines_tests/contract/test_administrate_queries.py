@@ -230,3 +230,42 @@ def test_the_change_stamp_has_two_names(administrate: Administrate) -> None:
         assert "updatedAt" in members(name) and "lastUpdatedAt" not in members(name)
     for name in ("Account", "Contact", "Learner"):
         assert "lastUpdatedAt" in members(name) and "updatedAt" not in members(name)
+
+
+FILTERED = {
+    "accounts": "AccountField",
+    "contacts": "ContactField",
+    "courseTemplates": "CourseTemplateField",
+    "events": "EventField",
+    "learners": "LearnerField",
+    "locations": "NamedField",
+    "registrations": "RegistrationField",
+}
+SAMPLES = {"At": "2026-07-01T00:00:00Z", "Date": "2026-07-01", "tart": "2026-07-01", "nd": "2026-07-01", "laces": "5"}
+
+
+@pytest.mark.parametrize("connection", list(FILTERED))
+def test_every_field_can_be_filtered_with_every_operation(administrate: Administrate, connection: str) -> None:
+    """Source: developer site, filtering: eq ne ge gt le lt like wordlike in notin contains isnull notnull."""
+    enum = FILTERED[connection]
+    members = administrate.ask(
+        '{ f: __type(name: "%s") { enumValues { name } } o: __type(name: "FilterOperation") { enumValues { name } } }' % enum
+    )
+    fields, operations = ([value["name"] for value in members[key]["enumValues"]] for key in ("f", "o"))
+    assert len(operations) == 13
+    for field in fields:
+        value = next((sample for ending, sample in SAMPLES.items() if field.endswith(ending)), "true" if field[:2] in ("is", "ha") else "1")
+        given = [where(field, word, value, [value]) for word in operations]
+        asked = " ".join(f"a{n}: {connection}(filters: $f{n}, first: 1) {{ edges {{ node {{ id }} }} }}" for n in range(len(given)))
+        declared = ", ".join(f"$f{n}: [{enum}GraphFilter!]" for n in range(len(given)))
+        administrate.ask(f"query ({declared}) {{ {asked} }}", **{f"f{n}": [each] for n, each in enumerate(given)})
+
+
+def test_a_pattern_fits_what_the_field_prints(administrate: Administrate) -> None:
+    """Source: developer site, filtering: like takes %; values are always strings, also of stamps and yes-or-no fields."""
+    id = administrate.contact("Zelda")
+    own = where("firstName", "eq", "zelda")
+    assert found(administrate, own, where("createdAt", "like", "2026-07-%")) == [id]
+    assert found(administrate, own, where("createdAt", "contains", values=["T10:"])) == [id]
+    assert found(administrate, own, where("isInstructor", "lt", "true"), where("id", "like", f"{id}%")) == [id]
+    assert found(administrate, own, where("createdAt", "like", "2025-%")) == []

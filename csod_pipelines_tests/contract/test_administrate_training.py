@@ -113,6 +113,21 @@ def test_contacts_are_registered_on_an_event(administrate: Administrate) -> None
     assert [(row["lifecycleState"], row["contact"]["id"]) for row in learners] == [("active", ada), ("active", bob)]
 
 
+def test_unnamed_places_are_held_on_an_order(administrate: Administrate) -> None:
+    """Source: developer site, registrations: registerUnnamedLearners takes the event, the order and a quantity."""
+    event = administrate.event(maxPlaces=4)
+    administrate.register(event, administrate.contact())
+    (order,) = administrate.nodes("{ registrations(first: 1) { edges { node { id } } } }")
+    query = """mutation ($i: RegisterUnnamedLearnersInput!) { registration { registerUnnamedLearners(input: $i) {
+      registration { id } event { reserved remainingPlaces } ERRORS } } }"""
+    given = {"eventId": event, "registrationId": order["id"], "quantity": 2}
+    held = administrate.ask(query, i=given)["registration"]["registerUnnamedLearners"]
+    assert held == {"registration": order, "event": {"reserved": 2, "remainingPlaces": 1}, "errors": []}
+    for wrong in ({"quantity": 2}, {"quantity": 0}, {"registrationId": event}):
+        refused = administrate.ask(query, i=given | wrong)["registration"]["registerUnnamedLearners"]
+        assert refused["registration"] is None and refused["errors"]
+
+
 @pytest.mark.row("event_must_be_published")
 def test_nobody_is_registered_on_a_draft(administrate: Administrate) -> None:
     """Source: developer site, events and registrations."""

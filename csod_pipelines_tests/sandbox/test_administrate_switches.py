@@ -127,3 +127,20 @@ def test_published_operations_are_valid_and_run(api: Api) -> None:
     assert run("Registrations")["registrations"]["edges"]
     assert run("Defs")["customFieldTemplate"]["customFieldDefinitions"] == []
     assert run("Payload", objectid=api.state("learners")[0]["id"])["node"]["attendance"]["sessionDetail"]["edges"]
+
+
+def test_an_address_must_fit_letter_by_letter_where_the_switch_says_so(api: Api) -> None:
+    query = """query F($o: FilterOperation!, $v: String) {
+      contacts(filters: [{field: emailAddress, operation: $o, value: $v}]) { edges { node { emailAddress } } } }"""
+
+    def found(operation: str, value: str) -> int:
+        return len(api.ask(query, o=operation, v=value)["contacts"]["edges"])
+
+    api.act("create_contact", account_id=1, last_name="Case", email_address="Upper.Case@example.org")
+    assert (found("eq", "upper.case@example.org"), found("like", "UPPER%")) == (1, 1)
+    api.switch(contacts_mail_case_sensitive=True)
+    try:
+        assert (found("eq", "upper.case@example.org"), found("like", "UPPER%")) == (0, 0)
+        assert (found("eq", "Upper.Case@example.org"), found("like", "Upper%")) == (1, 1)
+    finally:
+        api.switch(contacts_mail_case_sensitive=False)

@@ -37,6 +37,11 @@ def _texts(get: Callable[[Any], Any]) -> Field:
     return Field("text", get, many=True)
 
 
+def _mails(world: World, get: Callable[[Any], Any]) -> Field:
+    """Whether an address must be written as it is held is a guess with a switch."""
+    return Field("text", get, many=True, exact=lambda: world.settings.on("contacts_mail_case_sensitive"))
+
+
 def _ids(get: Callable[[Any], Any]) -> Field:
     return Field("id", get, many=True)
 
@@ -97,7 +102,7 @@ def contacts(world: World) -> FieldTable:
         "firstName": _text(lambda row: row.first),
         "lastName": _text(lambda row: row.last),
         "name": _text(full_name),
-        "emailAddress": _texts(lambda row: row.emails),
+        "emailAddress": _mails(world, lambda row: row.emails),
         "byNameAccountOrEmail": _texts(lambda row: (full_name(row), account_of(row).name, *row.emails)),
         "isInstructor": _truth(lambda row: row.is_instructor),
         "isStaff": _truth(lambda row: row.is_staff),
@@ -237,7 +242,7 @@ def learner_fields(world: World) -> FieldTable:
         "eventId": _id(lambda row: world.gid_of(Event, row.event_id)),
         "contactId": _id(lambda row: world.gid_of(Contact, row.contact_id)),
         "contactName": _text(lambda row: full_name(contact(row))),
-        "contactEmailAddress": _texts(lambda row: contact(row).emails),
+        "contactEmailAddress": _mails(world, lambda row: contact(row).emails),
         "lifecycleState": _text(lambda row: row.state),
         "isActive": _truth(lambda row: row.state == "active"),
         "isCancelled": _truth(lambda row: row.state == "cancelled"),

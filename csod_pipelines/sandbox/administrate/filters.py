@@ -17,14 +17,9 @@ from csod_pipelines.sandbox.administrate import ids, times
 
 Getter = Callable[[Any], Any]
 Test = Callable[[Any], bool]
-_LISTS = {"in", "contains"}
 _NEGATIONS = {"ne": "eq", "notin": "in", "notnull": "isnull"}
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
-
-
-def _text(value: str) -> str:
-    return value.casefold()
 
 
 def _truth(value: str) -> bool:
@@ -48,7 +43,7 @@ def _key(value: str) -> tuple[str, int]:
 
 # How a field's kind reads a value written in a filter.
 READERS: dict[str, Callable[[str], Any]] = {
-    "text": _text,
+    "text": str,
     "number": float,
     "truth": _truth,
     "stamp": _stamp,
@@ -59,13 +54,32 @@ READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-class Field:
-    """One filterable field: its kind and how a record's value is had. `many`: the value is a tuple, and a filter fits if a part does."""
+# How a value reads where it is compared as text: `like`, `wordlike`, `contains`.
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    "truth": lambda value: "true" if value else "false",
+    "stamp": lambda value: times.stamp_text(int(value)) or "",
+    "moment": lambda value: times.stamp_text(int(value)) or "",
+    "wall": lambda value: value.isoformat(),
+    "key": lambda value: ids.encode(*value),
+}
 
-    def __init__(self, kind: str, get: Getter, *, many: bool = False) -> None:
+
+class Field:
+    """One filterable field: its kind and how a record's value is had. `many`: the value is a tuple, and a filter fits if a part does.
+    `exact` tells whether letters must fit in their case; without it, texts are compared folded."""
+
+    def __init__(self, kind: str, get: Getter, *, many: bool = False, exact: Callable[[], bool] | None = None) -> None:
         self.kind = kind
         self.get = get
         self.many = many
+        self._exact = exact
+
+    def folds(self) -> bool:
+        return self.kind == "text" and not (self._exact is not None and self._exact())
+
+    def written(self, value: Any) -> str | None:
+        """The value as the API would print it."""
+        return None if value is None else _WRITERS.get(self.kind, str)(value)
 
     def key(self, row: Any) -> Any:
         """The value to sort by."""
@@ -93,15 +107,15 @@ def _value_test(field: Field, given: Mapping[str, Any], operation: str) -> Test:
         return lambda value: value is None
     if operation in {"like", "wordlike"}:
         return _pattern(field, given, operation)
+    if operation == "contains":
+        parts = [part.casefold() for part in _values(given, operation) if part is not None]
+        return lambda value: value is not None and any(part in (field.written(value) or "").casefold() for part in parts)
     wanted = _wanted(field, given, operation)
-    fold = field.kind == "text"
+    fold = field.folds()
     if operation == "eq":
         return (lambda value: value is not None and value.casefold() == wanted) if fold else (lambda value: value == wanted)
     if operation == "in":
         return (lambda value: value is not None and value.casefold() in wanted) if fold else (lambda value: value in wanted)
-    if operation == "contains":
-        parts = [str(part).casefold() for part in wanted]
-        return lambda value: value is not None and any(part in str(value).casefold() for part in parts)
     return _comparison(operation, wanted, fold=fold)
 
 
@@ -112,36 +126,40 @@ def _comparison(operation: str, wanted: Any, *, fold: bool) -> Test:
 
 def _wanted(field: Field, given: Mapping[str, Any], operation: str) -> Any:
     name = given["field"]
-    if operation in _LISTS:
-        values = given.get("values")
-        if values is None:
-            raise GraphQLError(f"Filter on '{name}': '{operation}' takes 'values'")
-        return [_read(field, name, value) for value in values if value is not None]
-    value = given.get("value")
-    if value is None:
-        raise GraphQLError(f"Filter on '{name}': '{operation}' takes 'value'")
-    if operation in _COMPARISONS and field.kind == "truth":
-        raise GraphQLError(f"Filter on '{name}': '{operation}' does not fit a yes-or-no field")
-    return _read(field, name, value)
+    if operation == "in":
+        return [_read(field, name, value) for value in _values(given, operation) if value is not None]
+    return _read(field, name, _single(given, operation))
+
+
+def _values(given: Mapping[str, Any], operation: str) -> Sequence[str | None]:
+    if given.get("values") is None:
+        raise GraphQLError(f"Filter on '{given['field']}': '{operation}' takes 'values'")
+    return given["values"]
+
+
+def _single(given: Mapping[str, Any], operation: str) -> str:
+    if given.get("value") is None:
+        raise GraphQLError(f"Filter on '{given['field']}': '{operation}' takes 'value'")
+    return given["value"]
 
 
 def _read(field: Field, name: str, value: str) -> Any:
     try:
-        return READERS[field.kind](value)
+        return value.casefold() if field.folds() else READERS[field.kind](value)
     except (ValueError, OverflowError) as wrong:
         raise GraphQLError(f"Filter on '{name}': cannot read the value {value!r}: {wrong}") from wrong
 
 
 def _pattern(field: Field, given: Mapping[str, Any], operation: str) -> Test:
-    value = given.get("value")
-    if value is None or field.kind not in {"text", "id"}:
-        raise GraphQLError(f"Filter on '{given['field']}': '{operation}' takes a text 'value' on a text field")
+    value = _single(given, operation)
     if operation == "wordlike":
         words = re.findall(r"\w+", value.casefold())
-        return lambda held: _has_words(held, words)
+        return lambda held: _has_words(field.written(held), words)
     # `%` stands for any run of characters; everything else is meant literally.
-    expression = re.compile(".*".join(re.escape(part) for part in re.sub("%+", "%", value).split("%")), re.IGNORECASE | re.DOTALL)
-    return lambda held: isinstance(held, str) and expression.fullmatch(held) is not None
+    text = ".*".join(re.escape(part) for part in re.sub("%+", "%", value).split("%"))
+    exact = field.kind == "text" and not field.folds()
+    expression = re.compile(text, re.DOTALL if exact else re.DOTALL | re.IGNORECASE)
+    return lambda held: held is not None and expression.fullmatch(field.written(held) or "") is not None
 
 
 def _has_words(text: Any, words: Sequence[str]) -> bool:

@@ -42,8 +42,7 @@ def register(
     contacts = [people.contact(call, gid, label="contacts") for gid in dict.fromkeys(gids)]
     if not contacts:
         raise Refused("contacts", "name at least one contact")
-    if event.state != "published":
-        raise Refused("eventId", f"the event is {event.state}, not published", call.gid(event))
+    _check_open(call, event)
     values = fields.checked_values(call, "Learner", custom, creating=True)
     if state in HOLDS_PLACE:
         free = free_places(call, event)
@@ -75,6 +74,26 @@ def register_on(call: Call, registration_gid: str, event: Event, contact_gid: st
     orders.remove(orders.ordered[-1])  # the order that register() opened for it
     order.learner_ids.append(row.id)
     return row
+
+
+def hold_places(call: Call, registration_gid: str, event: Event, quantity: int) -> Registration:
+    """Places on an order that are nobody's yet: they take seats, and no learner stands for them."""
+    order = found(call, Registration, registration_gid, label="registrationId")
+    if quantity < 1:
+        raise Refused("quantity", "at least 1", quantity)
+    _check_open(call, event)
+    free = free_places(call, event)
+    if event.sold_out or (free is not None and quantity > free):
+        raise Refused("quantity", "no places remaining", quantity)
+    event.reserved += quantity
+    call.touch(event)
+    call.did("update", "events", call.gid(event))
+    return order
+
+
+def _check_open(call: Call, event: Event) -> None:
+    if event.state != "published":
+        raise Refused("eventId", f"the event is {event.state}, not published", call.gid(event))
 
 
 def _add(

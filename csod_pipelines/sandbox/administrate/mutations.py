@@ -76,6 +76,11 @@ def _register_learner(call: Call, *, input: Mapping[str, Any]) -> Any:
     return learners.register_on(call, input["registrationId"], training.event(call, input["eventId"]), input["contactId"])
 
 
+def _register_unnamed(call: Call, *, input: Mapping[str, Any]) -> dict[str, Any]:
+    event = training.event(call, input["eventId"])
+    return {"registration": learners.hold_places(call, input["registrationId"], event, input["quantity"]), "event": event}
+
+
 def _store_external(call: Call, *, nodeId: str, name: str, value: str, overwrite: bool | None = None) -> Row:
     """No place for nested errors here, so every refusal stands at the top level."""
     if call.refusing is not None:
@@ -146,7 +151,10 @@ MUTATIONS: dict[str, dict[str, tuple[str | None, Do]]] = {
         "recordAttendances": each("learner", learners.record_attendance),
         "recordResult": one("learner", lambda call, *, learnerId, hasPassed: learners.record_result(call, learnerId, has_passed=hasPassed)),
     },
-    "registration": {"registerLearner": one("learner", _register_learner)},
+    "registration": {
+        "registerLearner": one("learner", _register_learner),
+        "registerUnnamedLearners": one("registration", _register_unnamed),
+    },
     "externalId": {"store": (None, _store_external)},
     "externalLog": {
         "createExternalIntegrationLog": one(None, lambda call, *, input: logs.write(call, input)),
