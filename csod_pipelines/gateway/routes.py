@@ -29,6 +29,7 @@ _MANUAL: Mapping[str, tuple[Kind, Flow]] = {
 _VERBS = frozenset({"created", "updated", "deleted", "published", "cancelled", "canceled", "archived"})
 _EMPLOYEE_TYPES = frozenset({"EmployeeCreated", "EmployeeUpdated"})
 _TRAINING_FLOWS: Mapping[str, Flow] = {
+    "TrainingAssigned": Flow.ENROLLMENT,
     "TrainingRegistered": Flow.ENROLLMENT,
     "TrainingWithdrawn": Flow.ENROLLMENT,
     "TrainingCompleted": Flow.RESULT,

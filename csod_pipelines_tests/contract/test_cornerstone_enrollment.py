@@ -227,3 +227,11 @@ def test_a_transcript_search_without_dates_looks_at_the_last_day(cornerstone: Co
     assert cornerstone.get(SEARCH, LOID=session)["totalRecords"] == 0
     assert cornerstone.get(SEARCH, LOID=session, ModificationStartDate="2026-07-14T00:00:00")["totalRecords"] == 1
     assert cornerstone.get(SEARCH, LOID=session, ModificationEndDate="2026-07-14T23:59:59")["totalRecords"] == 1
+
+
+def test_the_children_of_a_curriculum_have_an_address(cornerstone: Cornerstone) -> None:
+    """Source: csod.dev transcript examples; what is no curriculum has none."""
+    session = cornerstone.session()
+    cornerstone.registered(session, "E10001")
+    ids = {"externalId": "E10001", "learningObjectId": session}
+    assert cornerstone.get(TRANSCRIPTS + "/curriculum-child-lo-data", **ids)["data"] == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from csod_pipelines_tests.contract.cornerstone_portal import EMPLOYEES, OBJECTS, OUS, VIEWS, Cornerstone
+from csod_pipelines_tests.contract.cornerstone_portal import EMPLOYEES, OBJECTS, OUS, VIEWS, Cornerstone, attended
 
 USERS = f"{OBJECTS}/users_core"
 USER_VIEW = f"{VIEWS}/vw_rpt_user"
@@ -61,7 +61,7 @@ def test_training_is_exported_and_a_session_names_its_event(cornerstone: Corners
 @pytest.mark.reads
 def test_core_objects_carry_the_stamp_of_their_last_change(cornerstone: Cornerstone) -> None:
     """Source: Cornerstone's object list v19.02."""
-    for name in ("users_core", "ou_core", "transcript_core", "training_core"):
+    for name in ("users_core", "ou_core", "user_ou_core", "transcript_core", "training_core"):
         assert "_last_touched_dt_utc" in columns(cornerstone, f"{OBJECTS}/{name}")
 
 
@@ -262,3 +262,80 @@ def test_a_link_can_be_followed_again_after_a_run_that_failed(cornerstone: Corne
 def test_an_object_that_does_not_track_changes_answers_501(cornerstone: Cornerstone) -> None:
     """Source: help page on OData delta capabilities."""
     assert cornerstone.page(f"{OBJECTS}/ou_hierarchy_core", track=True).status_code == 501
+
+
+# ---- the whole list of names
+
+
+NAMED_OBJECTS = (
+    *("users_core", "users_cf_core", "user_ou_core", "ou_core", "ou_hierarchy_core", "training_core", "training_local_core"),
+    *("training_type_core", "training_cf_core", "transcript_core", "transcript_cf_core", "transcript_src_assignment_core"),
+)
+NAMED_VIEWS = (
+    *("vw_rpt_user", "vw_rpt_user_cf", "vw_rpt_user_ou", "vw_rpt_ou", "vw_rpt_ou_type", "vw_rpt_transcript"),
+    *("vw_rpt_transcript_part_attendance", "vw_rpt_transcript_status", "vw_rpt_transcript_status_local", "vw_rpt_training"),
+    *("vw_rpt_training_schedule", "vw_rpt_training_session_schedule", "vw_rpt_training_ilt_session_instructor"),
+    *("vw_rpt_training_ilt_facility", "vw_rpt_training_subject", "vw_rpt_session_schedule_local"),
+)
+
+
+@pytest.mark.parametrize("name", NAMED_OBJECTS)
+@pytest.mark.reads
+def test_every_object_of_the_printed_list_is_there_and_stamped(cornerstone: Cornerstone, name: str) -> None:
+    """Source: Cornerstone's object list v19.02: all core objects have the stamp; rows follow the fields that $metadata prints."""
+    assert f'<EntityType Name="{name}">' in cornerstone.call("GET", OBJECTS + "/$metadata").text
+    for row in cornerstone.get(f"{OBJECTS}/{name}", **{"$top": 3})["value"]:
+        assert "_last_touched_dt_utc" in row
+
+
+@pytest.mark.parametrize("name", NAMED_VIEWS)
+@pytest.mark.reads
+def test_every_view_of_the_printed_list_is_there(cornerstone: Cornerstone, name: str) -> None:
+    """Source: Cornerstone's reporting guide and object list v19.02, for the names; the columns of most are not printed."""
+    rows = cornerstone.get(f"{VIEWS}/{name}", **{"$top": 1})["value"]
+    text = cornerstone.call("GET", VIEWS + "/$metadata").text
+    start = text.index(f'<EntityType Name="{name}">')
+    entity = text[start : text.index("</EntityType>", start)]
+    assert all(f'Property Name="{column}"' in entity for row in rows for column in row)
+
+
+def test_parts_and_marks_are_reported_page_by_page(cornerstone: Cornerstone) -> None:
+    """Source: the names of the views; pages hand on without a gap or a repetition."""
+    session = cornerstone.held("E10001")
+    cornerstone.submit(session, attended("E10001", 1, 2))
+    cornerstone.advance(minutes=16)
+    cornerstone.login()
+    for view, key in (("vw_rpt_training_session_schedule", "object_id"), ("vw_rpt_transcript_part_attendance", "transc_object_id")):
+        whole = cornerstone.get(f"{VIEWS}/{view}")["value"]
+        assert len([row for row in whole if row[key] == session]) == 2
+        assert paged(cornerstone, f"{VIEWS}/{view}", size=7) == whole
+
+
+def paged(cornerstone: Cornerstone, path: str, *, size: int, **query: Any) -> list[dict[str, Any]]:
+    headers = {"prefer": f"odata.maxpagesize={size}"}
+    rows: list[dict[str, Any]] = []
+    answer = cornerstone.http.get(cornerstone.address.base_url + path, params=query, headers=headers, timeout=30).json()
+    rows += answer["value"]
+    while "@odata.nextLink" in answer:
+        answer = cornerstone.http.get(answer["@odata.nextLink"], headers=headers, timeout=30).json()
+        rows += answer["value"]
+    return rows
+
+
+@pytest.mark.reads
+def test_rows_are_skipped_and_sorted_when_asked(cornerstone: Cornerstone) -> None:
+    """Source: OData v4; the reporting guide allows $orderby and calls it slow."""
+    ids = [row["user_id"] for row in cornerstone.get(USER_VIEW, **{"$top": 10})["value"]]
+    assert [row["user_id"] for row in cornerstone.get(USER_VIEW, **{"$top": 4, "$skip": 3})["value"]] == ids[3:7]
+    names = [row["user_name_last"] for row in paged(cornerstone, USER_VIEW, size=90, **{"$orderby": "user_name_last desc", "$skip": "2"})]
+    assert names == sorted(names, reverse=True) and len(names) > 100
+    for wrong in ({"$skip": "-1"}, {"$skip": "x"}, {"$orderby": "user_id sideways"}, {"$orderby": "nothing"}):
+        assert cornerstone.error("GET", USER_VIEW, **wrong)[0] == 400
+
+
+def test_options_without_a_question_mark_are_redirected(cornerstone: Cornerstone) -> None:
+    """Source: csod.dev request resiliency: 302 when the question mark is missing."""
+    url = cornerstone.address.base_url + USER_VIEW
+    answer = cornerstone.http.get(f"{url}$top=1&$select=user_id", allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.headers["location"]) == (302, f"{url}?$top=1&$select=user_id")
+    assert cornerstone.http.get(answer.headers["location"], timeout=30).json()["value"]

@@ -132,9 +132,21 @@ def test_a_completion_is_told_without_score_or_status(cornerstone: Cornerstone) 
     assert not {"score", "status", "trainingType"} & set(data)
 
 
+@pytest.mark.row("training_assigned_hook")
+def test_an_assignment_by_others_is_told(cornerstone: Cornerstone, listening: Listening) -> None:
+    """Source: help page on creating a webhook: Training Assigned. Who registers themselves are not assigned (inferred)."""
+    session = cornerstone.session()
+    cornerstone.configure(training_registered_hook=False)
+    cornerstone.act("self_register", user_id="E10002", session_id=session)
+    cornerstone.registered(session, "E10001")
+    value = listening.value()
+    assert (value["lmsEventsCase"], value["trainingAssigned"]["data"]["targetUserRef"]) == ("TrainingAssigned", "E10001")
+
+
 def test_registrations_and_withdrawals_are_told_where_the_portal_has_those_kinds(cornerstone: Cornerstone, listening: Listening) -> None:
     """Source: none names them; both are guesses that can be switched off."""
     session = cornerstone.session()
+    cornerstone.configure(training_assigned_hook=False)
     cornerstone.registered(session, "E10001")
     assert listening.value(1)["lmsEventsCase"] == "TrainingRegistered"
     cornerstone.configure(training_withdrawn_hook=False)

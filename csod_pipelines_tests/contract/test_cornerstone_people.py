@@ -206,3 +206,14 @@ def test_version_one_addresses_people_by_their_user_id(cornerstone: Cornerstone)
     answer = cornerstone.call("PATCH", path, {"firstName": "Mary"})
     assert (answer.status_code, answer.json()["status"]) == (200, 0)
     assert cornerstone.get(path)["data"]["firstName"] == "Mary"
+
+
+AS_OF = ("employment-status", "effective-date/2026-07-01", "effective-date/status", "employment-status/effective-date/2026-07-01")
+
+
+@pytest.mark.parametrize("path", AS_OF)
+@pytest.mark.reads
+def test_an_employment_can_be_asked_as_of_a_day(cornerstone: Cornerstone, path: str) -> None:
+    """Source: csod.dev scopes and throttling pages list the four paths."""
+    id = cornerstone.any_user()["id"]
+    assert cornerstone.get(f"{EMPLOYEES}/{id}/{path}")["data"]["id"] == id

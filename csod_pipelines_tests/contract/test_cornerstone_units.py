@@ -158,3 +158,13 @@ def test_a_location_carries_its_time_zone_as_a_label_of_windows(cornerstone: Cor
     """Source: a client's model of locations; labels as csod.dev prints them for users."""
     rows = cornerstone.get(OUS, typeId=LOCATION)["data"]
     assert any((row.get("timeZone") or "").startswith("(UTC") for row in rows)
+
+
+def test_pages_of_units_may_be_asked_by_number(cornerstone: Cornerstone) -> None:
+    """Source: the list tells its pageNumber (csod.dev OU quick start); that it takes one is inferred."""
+    whole = [row["id"] for row in cornerstone.get(OUS)["data"]]
+    second = cornerstone.get(OUS, pageSize=20, pageNumber=2)
+    assert second["pageNumber"] == 2 and [row["id"] for row in second["data"]] == whole[20:40]
+    third = cornerstone.get(OUS, pageSize=20, nextPageToken=second["nextPageToken"])
+    assert third["pageNumber"] == 3 and [row["id"] for row in third["data"]] == whole[40:60]
+    assert cornerstone.get(OUS, pageSize=20, pageNumber=99)["data"] == []

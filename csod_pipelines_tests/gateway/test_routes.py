@@ -50,7 +50,12 @@ def test_a_cornerstone_employee_is_a_person() -> None:
 
 @pytest.mark.parametrize(
     ("type", "flow"),
-    [("TrainingRegistered", "enrollment_sync"), ("TrainingWithdrawn", "enrollment_sync"), ("TrainingCompleted", "result_sync")],
+    [
+        ("TrainingAssigned", "enrollment_sync"),
+        ("TrainingRegistered", "enrollment_sync"),
+        ("TrainingWithdrawn", "enrollment_sync"),
+        ("TrainingCompleted", "result_sync"),
+    ],
 )
 def test_a_cornerstone_training_is_the_row_of_one_user_object_and_registration(type: str, flow: str) -> None:
     target = cornerstone_target(type, {"targetUserId": "48928", "trainingId": GUID, "trainingRegistrationNumber": 2})

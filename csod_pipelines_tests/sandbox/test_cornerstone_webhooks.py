@@ -53,12 +53,13 @@ def test_registering_withdrawing_and_completing_fire_from_the_api_and_from_the_s
     api.core.act("complete", {"user_id": "E10002", "session_id": session}, now=api.now)
     values = api.hooks()
     assert [value["lmsEventsCase"] for value in values] == [
+        "TrainingAssigned",
         "TrainingRegistered",
         "TrainingRegistered",
         "TrainingWithdrawn",
         "TrainingCompleted",
     ]
-    data = values[0]["trainingRegistered"]["data"]
+    data = values[1]["trainingRegistered"]["data"]
     assert (data["trainingId"], data["targetUserRef"], data["targetUserId"], data["trainingRegistrationNumber"]) == (
         session,
         "E10001",
@@ -69,7 +70,7 @@ def test_registering_withdrawing_and_completing_fire_from_the_api_and_from_the_s
 
 
 def test_kinds_that_are_guesses_can_be_switched_off(api: Api):
-    api.core.configure({"training_registered_hook": False, "training_withdrawn_hook": False})
+    api.core.configure(dict.fromkeys(("training_assigned_hook", "training_registered_hook", "training_withdrawn_hook"), False))
     session = api.session()
     api.registered(session, "E10001")
     api.core.act("withdraw", {"user_id": "E10001", "session_id": session}, now=api.now)

@@ -58,6 +58,8 @@ def _tests(portal: Portal, call: Call) -> list[Test]:
         tests.append(lambda row, training: query["provider"] == (training.provider or "").casefold())
     if "subject" in query:
         tests.append(lambda row, training: query["subject"] in (s.casefold() for s in training.subjects))
+    if query.keys() & {"skills", "competency"}:
+        tests.append(lambda row, training: False)  # no training of this portal carries any
     if "trainingtype" in query:
         tests.append(lambda row, training: query["trainingtype"] == kind_of(row).casefold())
     if "language" in query:

@@ -194,3 +194,4 @@ _METADATA: dict[str, list[dict[str, Any]]] = {
     "employment-status": [{"id": 1, "name": "Active"}, {"id": 2, "name": "Terminated"}, {"id": 3, "name": "Leave"}],
     "termination-reasons": [{"id": 1, "name": "Resignation"}, {"id": 2, "name": "Retirement"}],
 }
+CUSTOM_FIELD_IDS = tuple(field["id"] for field in _METADATA["custom-fields"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from xml.sax.saxutils import quoteattr
 
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
+from csod_pipelines.sandbox.cornerstone.feed import Feed
 from csod_pipelines.sandbox.cornerstone.feed_pages import Service, serve
-from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS, Feed
+from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 
 PATH = "/services/api/x/dataexporter/api/objects"

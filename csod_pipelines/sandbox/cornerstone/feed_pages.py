@@ -7,23 +7,25 @@ delta capabilities of the Data Exporter.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
+from csod_pipelines.sandbox.cornerstone.feed import Feed
 from csod_pipelines.sandbox.cornerstone.feed_rows import Row
-from csod_pipelines.sandbox.cornerstone.feeds import Feed
 from csod_pipelines.sandbox.cornerstone.odata import Filter, bad
 from csod_pipelines.sandbox.cornerstone.paging import make_token, open_token
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 
 PAGE_SIZE = 1_000
 GREATEST_PAGE_SIZE = 10_000
+_OPTIONS = ("$filter", "$select", "$top", "$skip", "$count", "$orderby", "$format")
 _MAX_PAGE = re.compile(r"(?:odata\.)?maxpagesize\s*=\s*(\d{1,9})")
 
 
@@ -34,6 +36,9 @@ class Query:
     filter: str | None = None
     select: tuple[str, ...] = ()
     top: int | None = None
+    skip: int = 0  # rows left out before the first page
+    order: str | None = None
+    descending: bool = False
     size: int = PAGE_SIZE
     track: bool = False
     after: int = 0  # position behind which the next page starts
@@ -84,7 +89,7 @@ def _page(portal: Portal, call: Call, feed: Feed, service: Service, query: Query
     positions: list[int] = []
     more = False
     if left > 0:
-        for position, row in _rows(portal, call, feed, service, query.after, chosen):
+        for position, row in islice(_ordered(portal, call, feed, service, query, chosen), query.skip, None):
             if len(rows) == left:
                 more = query.top is None or query.given + len(rows) < query.top
                 break
@@ -93,11 +98,23 @@ def _page(portal: Portal, call: Call, feed: Feed, service: Service, query: Query
     body["value"] = [{name: row[name] for name in query.select} for row in rows] if query.select else rows
     if more:
         again = min(service.repeated_rows, len(rows) - 1)  # the next page begins with the last rows of this one
-        moved = query.moved(after=positions[-1 - again], given=query.given + len(rows))
+        moved = query.moved(after=positions[-1 - again], given=query.given + len(rows), skip=0)
         body["@odata.nextLink"] = _link(call, service, feed, "$skiptoken", moved)
     elif query.track:
         body["@odata.deltaLink"] = _delta_link(portal, call, service, feed, query)
     return body
+
+
+def _ordered(portal: Portal, call: Call, feed: Feed, service: Service, query: Query, chosen: Filter | None) -> Iterator[tuple[int, Row]]:
+    """Behind ``after`` in the feed's own order, or in the asked one, for which everything is read each time, as on a portal."""
+    name = query.order
+    if name is None:
+        return _rows(portal, call, feed, service, query.after, chosen)
+    rows = [row for _, row in _rows(portal, call, feed, service, 0, chosen)]
+    filled = sorted((row for row in rows if row[name] is not None), key=lambda row: row[name], reverse=query.descending)
+    empty = [row for row in rows if row[name] is None]
+    placed = filled + empty if query.descending else empty + filled  # null is the least value
+    return islice(enumerate(placed, start=1), query.after, None)
 
 
 def _rows(portal: Portal, call: Call, feed: Feed, service: Service, after: int, chosen: Filter | None) -> Iterator[tuple[int, Row]]:
@@ -145,9 +162,7 @@ def _asked(portal: Portal, call: Call, feed: Feed, service: Service) -> Query:
         size = _page_size(call, query.size)
         # a delta runs to the present of its first page; the link it ends with goes on from there
         return query.moved(size=size, after=0, start=query.end, end=max(end, query.end)) if delta else query.moved(size=size)
-    unknown = [
-        name for name in options if name.startswith("$") and name not in ("$filter", "$select", "$top", "$count", "$orderby", "$format")
-    ]
+    unknown = [name for name in options if name.startswith("$") and name not in _OPTIONS]
     if unknown:
         raise bad(f"The query option {unknown[0]} is not supported")
     track = (
@@ -160,21 +175,38 @@ def _asked(portal: Portal, call: Call, feed: Feed, service: Service) -> Query:
     for name in select:
         if name not in feed.fields:
             raise bad(f"Could not find a property named {name!r}")
-    top = options.get("$top")
-    if top is not None and not (top.isdecimal() and len(top) < 10):
-        raise bad("$top must be a whole number")
-    order = options.get("$orderby")
-    if order and order.split()[0] not in feed.fields:
-        raise bad(f"Could not find a property named {order.split()[0]!r}")
+    order, descending = _order(feed, options.get("$orderby"))
     return Query(
         filter=options.get("$filter") or None,
         select=select,
-        top=int(top) if top is not None else None,
+        top=_count(options, "$top"),
+        skip=_count(options, "$skip") or 0,
+        order=order,
+        descending=descending,
         size=_page_size(call, PAGE_SIZE),
         track=track,
         end=end,
         world=portal.world,
     )
+
+
+def _count(options: Mapping[str, str], name: str) -> int | None:
+    text = options.get(name)
+    if text is not None and not (text.isdecimal() and len(text) < 10):
+        raise bad(f"{name} must be a whole number")
+    return None if text is None else int(text)
+
+
+def _order(feed: Feed, text: str | None) -> tuple[str | None, bool]:
+    """One field, ascending unless it says otherwise. The portal's guide asks to leave sorting to the client."""
+    if not text or not text.strip():
+        return None, False
+    name, _, direction = text.strip().partition(" ")
+    if name not in feed.fields:
+        raise bad(f"Could not find a property named {name!r}")
+    if direction.strip().lower() not in ("", "asc", "desc"):
+        raise bad(f"$orderby takes one field with asc or desc, not {text!r}")
+    return name, direction.strip().lower() == "desc"
 
 
 def _opened(token: str, kind: str, *, world: int, expired: int) -> Query:
@@ -214,6 +246,6 @@ def _link(call: Call, service: Service, feed: Feed, option: str, query: Query) -
 
 def _delta_link(portal: Portal, call: Call, service: Service, feed: Feed, query: Query) -> str:
     issued = int(call.now.timestamp())
-    moved = query.moved(start=None, after=0, given=0, top=None, track=True, issued=issued)
+    moved = query.moved(start=None, after=0, given=0, top=None, skip=0, order=None, track=True, issued=issued)
     link = _link(call, service, feed, "$deltatoken", moved)
     return link.rsplit("/", 1)[1] if portal.settings["delta_link"] == "relative" else link

@@ -11,7 +11,9 @@ from typing import Any
 
 from csod_pipelines.sandbox.cornerstone import statuses
 from csod_pipelines.sandbox.cornerstone.portal import Portal
-from csod_pipelines.sandbox.cornerstone.rows import Ou, Session, Training, TranscriptRow, User
+from csod_pipelines.sandbox.cornerstone.registrations import seats_taken
+from csod_pipelines.sandbox.cornerstone.rows import LOCATION, Ou, Session, Training, TranscriptRow, User
+from csod_pipelines.sandbox.cornerstone.timezones import ZONES
 
 Row = dict[str, Any]
 OUS_A_USER = 64  # positions of user_ou_core: user id x 64 + place
@@ -60,20 +62,24 @@ def walk_user_ous(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
         for place, (type_id, ou_id) in enumerate(sorted(user.ous.items())):
             position = user.id * OUS_A_USER + place
             if position > after:
-                yield position, {"user_id": user.id, "ou_id": ou_id, "ou_type_id": type_id}
+                yield position, user_ou_row(user, type_id, ou_id)
+
+
+def user_ou_row(user: User, type_id: int, ou_id: int) -> Row:
+    return {"user_id": user.id, "ou_id": ou_id, "ou_type_id": type_id, "_last_touched_dt_utc": user.modified}
 
 
 def one_user_ou(portal: Portal, key: tuple) -> Row | None:
     user = portal.store.users.get(key[0])
     type_id = next((t for t, ou in user.ous.items() if ou == key[1]), None) if user else None
-    return {"user_id": key[0], "ou_id": key[1], "ou_type_id": type_id} if type_id is not None else None
+    return user_ou_row(user, type_id, key[1]) if user is not None and type_id is not None else None
 
 
 def narrow_user_ous(portal: Portal, equal: dict[str, Any]) -> list[Row] | None:
     if equal.get("user_id") is None:
         return None
     user = portal.store.users.get(equal["user_id"])
-    return [{"user_id": user.id, "ou_id": ou, "ou_type_id": t} for t, ou in sorted(user.ous.items())] if user else []
+    return [user_ou_row(user, type_id, ou_id) for type_id, ou_id in sorted(user.ous.items())] if user else []
 
 
 def ou_row(ou: Ou) -> Row:
@@ -105,7 +111,8 @@ def walk_ou_ancestors(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
         above, place = ou, 0
         while above is not None and place < OUS_A_USER:
             if ou.id * OUS_A_USER + place > after:
-                yield ou.id * OUS_A_USER + place, {"descendant_ou_id": ou.id, "ancestor_ou_id": above.id, "distance": place}
+                row = {"descendant_ou_id": ou.id, "ancestor_ou_id": above.id, "distance": place, "_last_touched_dt_utc": ou.modified}
+                yield ou.id * OUS_A_USER + place, row
             above, place = portal.store.ous.get(above.parent_id), place + 1
 
 
@@ -120,6 +127,7 @@ def transcript_row(row: TranscriptRow) -> Row:
         "user_lo_reg_dt": row.registered_at,
         "user_lo_assigned_dt": row.assigned_at,
         "user_lo_comp_dt": row.completed_at,
+        "user_lo_min_due_date": row.due,
         "user_lo_withdrawal_date": row.withdrawn_at,
         "user_part_attendance": sum(1 for mark in row.attendance.values() if mark),
         "is_removed": row.removed,
@@ -160,10 +168,8 @@ def walk_sources(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
     for position in range(after, len(rows)):
         row = rows[position]
         if row.assignment_id is not None:
-            yield (
-                position + 1,
-                {"user_id": row.user_id, "object_id": row.object_id, "reg_num": row.reg_num, "proxy_id": int(row.assignment_id)},
-            )
+            key = {"user_id": row.user_id, "object_id": row.object_id, "reg_num": row.reg_num}
+            yield position + 1, key | {"proxy_id": int(row.assignment_id), "_last_touched_dt_utc": row.modified}
 
 
 def training_row(portal: Portal, found: Training | Session) -> Row:
@@ -183,8 +189,33 @@ def training_row(portal: Portal, found: Training | Session) -> Row:
         "lo_reg_min": found.minimum,
         "lo_reg_max": found.maximum,
         "lo_min_parts": session.min_parts if session else None,
+        "lo_credit": None,
+        "lo_end_registration": session.starts_at if session else None,
+        **(_session_columns(portal, session) if session else _NO_SESSION),
         "lo_active": "Y" if found.active and not (session and session.cancelled) else "N",
         "_last_touched_dt_utc": found.modified,
+    }
+
+
+_NO_SESSION: Row = dict.fromkeys(
+    ("lo_timezone_id", "lo_location_id", "lo_instructor_id", "lo_seats_total", "lo_seats_taken", "lo_seats_available", "lo_status_type")
+)
+_ZONE_IDS = {label: number for number, label in enumerate(ZONES, start=1)}
+
+
+def _session_columns(portal: Portal, session: Session) -> Row:
+    first = session.parts[0]
+    site = portal.store.ous.by_ref(first.location_ref, type_id=LOCATION) if first.location_ref else None
+    instructor = portal.store.users.by_ref(first.instructors[0]) if first.instructors else None
+    taken = seats_taken(portal, session)
+    return {
+        "lo_timezone_id": _ZONE_IDS.get(first.time_zone),
+        "lo_location_id": site.id if site else None,
+        "lo_instructor_id": instructor.id if instructor else None,
+        "lo_seats_total": session.maximum,
+        "lo_seats_taken": taken,
+        "lo_seats_available": None if session.maximum is None else max(0, session.maximum - taken),
+        "lo_status_type": "Cancelled" if session.cancelled else "Completed" if session.submitted else "Approved",
     }
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
+from csod_pipelines.sandbox.cornerstone.feed import STAMP, Feed
 from csod_pipelines.sandbox.cornerstone.feed_rows import (
-    Row,
     narrow_trainings,
     narrow_transcripts,
     narrow_user_ous,
@@ -25,24 +21,7 @@ from csod_pipelines.sandbox.cornerstone.feed_rows import (
     walk_user_ous,
     walk_users,
 )
-from csod_pipelines.sandbox.cornerstone.portal import Portal
-from csod_pipelines.sandbox.cornerstone.rows import OU_TYPES
-
-Walk = Callable[[Portal, int], Iterator[tuple[int, Row]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feed:
-    name: str
-    fields: dict[str, str]  # name -> int, number, text, guid, bool, instant
-    key: tuple[str, ...]
-    walk: Walk
-    one: Callable[[Portal, tuple], Row | None] | None = None  # by key
-    narrow: Callable[[Portal, dict[str, Any]], list[Row] | None] | None = None  # by equalities of a filter
-    indexed: frozenset[str] | None = None  # None: every field may be filtered
-    tracked: bool = True
-    source: str | None = None  # the change log's name of these rows, where it is another
-
+from csod_pipelines.sandbox.cornerstone.feeds_more import MORE_OBJECTS
 
 USER = {
     "user_id": "int",
@@ -78,6 +57,7 @@ TRANSCRIPT = {
     "user_lo_reg_dt": "instant",
     "user_lo_assigned_dt": "instant",
     "user_lo_comp_dt": "instant",
+    "user_lo_min_due_date": "text",
     "user_lo_withdrawal_date": "instant",
     "user_part_attendance": "int",
     "is_removed": "bool",
@@ -98,6 +78,15 @@ TRAINING = {
     "lo_reg_min": "int",
     "lo_reg_max": "int",
     "lo_min_parts": "int",
+    "lo_credit": "number",
+    "lo_end_registration": "instant",
+    "lo_timezone_id": "int",
+    "lo_location_id": "int",
+    "lo_instructor_id": "int",
+    "lo_seats_total": "int",
+    "lo_seats_taken": "int",
+    "lo_seats_available": "int",
+    "lo_status_type": "text",
     "lo_active": "text",
     "_last_touched_dt_utc": "instant",
 }
@@ -128,7 +117,7 @@ OBJECTS: dict[str, Feed] = {
         ),
         Feed(
             name="user_ou_core",
-            fields={"user_id": "int", "ou_id": "int", "ou_type_id": "int"},
+            fields={"user_id": "int", "ou_id": "int", "ou_type_id": "int"} | STAMP,
             key=("user_id", "ou_id"),
             walk=walk_user_ous,
             one=one_user_ou,
@@ -145,7 +134,7 @@ OBJECTS: dict[str, Feed] = {
         ),
         Feed(
             name="ou_hierarchy_core",
-            fields={"descendant_ou_id": "int", "ancestor_ou_id": "int", "distance": "int"},
+            fields={"descendant_ou_id": "int", "ancestor_ou_id": "int", "distance": "int"} | STAMP,
             key=("descendant_ou_id", "ancestor_ou_id"),
             walk=walk_ou_ancestors,
             tracked=False,
@@ -163,7 +152,7 @@ OBJECTS: dict[str, Feed] = {
         ),
         Feed(
             name="transcript_src_assignment_core",
-            fields={"user_id": "int", "object_id": "guid", "reg_num": "int", "proxy_id": "int"},
+            fields={"user_id": "int", "object_id": "guid", "reg_num": "int", "proxy_id": "int"} | STAMP,
             key=("user_id", "object_id", "reg_num"),
             walk=walk_sources,
             tracked=False,
@@ -189,23 +178,6 @@ OBJECTS: dict[str, Feed] = {
                 }
             ),
         ),
-        Feed(
-            name="training_type_core",
-            fields={"lo_type_id": "int", "lo_type": "text"},
-            key=("lo_type_id",),
-            walk=lambda p, after: (
-                (n, {"lo_type_id": n, "lo_type": t})
-                for n, t in enumerate(("Event", "Session", "Material", "Online Course"), start=1)
-                if n > after
-            ),
-            tracked=False,
-        ),
-        Feed(
-            name="ou_type_core",
-            fields={"ou_type_id": "int", "title": "text"},
-            key=("ou_type_id",),
-            walk=lambda p, after: ((id, {"ou_type_id": id, "title": title}) for id, title in sorted(OU_TYPES.items()) if id > after),
-            tracked=False,
-        ),
+        *MORE_OBJECTS,
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from csod_pipelines.sandbox.cornerstone import fields
@@ -14,6 +15,7 @@ from csod_pipelines.sandbox.cornerstone.rows import LOCATION, OU_TYPES, Ou
 
 PAGE_SIZE = 100
 GREATEST_PAGE_SIZE = 1_000
+MOST_SKIPPED = 1_000_000_000
 _FILTERS = ("typeid", "externalid", "name", "id", "includeinactive")
 
 
@@ -33,9 +35,13 @@ def list_ous(portal: Portal, call: Call) -> Answer:
     question = {name: call.query[name] for name in _FILTERS if call.query.get(name)}
     size = min(fields.query_whole(call, "pageSize", least=1) or PAGE_SIZE, GREATEST_PAGE_SIZE)
     after, page = page_of(call, kind="ous", question=question, names=token_names(portal.settings["next_page_parameter"]))
+    wanted = fields.query_whole(call, "pageNumber", least=1)
+    skipped = 0
+    if wanted is not None and page == 1:  # the answer numbers its pages, so a number is taken where no token is given
+        page, skipped = wanted, min((wanted - 1) * size, MOST_SKIPPED)
     rows: list[Ou] = []
     more = False
-    for row in _matching(portal, call, after):
+    for row in islice(_matching(portal, call, after), skipped, None):
         if len(rows) == size:
             more = True
             break

@@ -67,6 +67,8 @@ def register(
         raise CannotRegister("The user has already completed this training")
     if row is None or not standing:
         row = _new_row(portal, user, found, now=now)
+        if actor_id != user.id and portal.settings["training_assigned_hook"]:  # who registers themselves are not assigned
+            _tell(portal, "TrainingAssigned", row, actor_id=actor_id, now=now)
     row.assignment_id, row.assigned_by = assignment_id or row.assignment_id, actor_id
     row.due = due or row.due
     row.assigned_at = row.assigned_at or now
@@ -90,9 +92,13 @@ def set_status(portal: Portal, row: TranscriptRow, status: str, *, now: datetime
     if before != status and status in _HOOKS:
         case, switch = _HOOKS[status]
         if portal.settings[switch]:
-            portal.hooks.emit("lms", case, hook_data(portal, row, actor_id=actor_id, now=now), actor_id=actor_id, now=now)
+            _tell(portal, case, row, actor_id=actor_id, now=now)
     if before in statuses.SEATED and status not in statuses.SEATED:
         _promote(portal, row.object_id, now=now)
+
+
+def _tell(portal: Portal, case: str, row: TranscriptRow, *, actor_id: int | None, now: datetime) -> None:
+    portal.hooks.emit("lms", case, hook_data(portal, row, actor_id=actor_id, now=now), actor_id=actor_id, now=now)
 
 
 def withdraw(portal: Portal, row: TranscriptRow, *, now: datetime, actor_id: int | None, comment: str | None = None) -> None:

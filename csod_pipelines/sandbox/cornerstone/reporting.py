@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 from csod_pipelines.sandbox.cornerstone import statuses
 from csod_pipelines.sandbox.cornerstone.envelopes import Answer, ApiError, Call
 from csod_pipelines.sandbox.cornerstone.exporter import metadata_xml
+from csod_pipelines.sandbox.cornerstone.feed import Feed
 from csod_pipelines.sandbox.cornerstone.feed_pages import Service, serve
 from csod_pipelines.sandbox.cornerstone.feed_rows import Row, user_row
-from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS, USER, Feed
+from csod_pipelines.sandbox.cornerstone.feeds import OBJECTS, USER
+from csod_pipelines.sandbox.cornerstone.feeds_more import MORE_VIEWS
+from csod_pipelines.sandbox.cornerstone.names import CULTURES
 from csod_pipelines.sandbox.cornerstone.portal import Portal
-from csod_pipelines.sandbox.cornerstone.rows import COST_CENTER, DIVISION, LOCATION, POSITION
+from csod_pipelines.sandbox.cornerstone.rows import COST_CENTER, DIVISION, GRADE, LOCATION, POSITION
 
 PATH = "/services/api/x/odata/api/views"
 
@@ -20,6 +24,8 @@ PATH = "/services/api/x/odata/api/views"
 def read(portal: Portal, call: Call) -> Answer:
     name = call.params["view"]
     feed = VIEWS.get(name)
+    if feed is None and "$" in name:
+        return _redirect(call, name)
     if feed is None or (name in _SWITCHED and not portal.settings[_SWITCHED[name]]):
         raise ApiError(404, f"View {name} not found")
     settings = portal.settings
@@ -32,6 +38,13 @@ def read(portal: Portal, call: Call) -> Answer:
     if settings.take_one("reporting_truncated_answers"):
         return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
     return answer
+
+
+def _redirect(call: Call, name: str) -> Answer:
+    """Options without the question mark before them: 302 (csod.dev, request resiliency)."""
+    view, _, options = name.partition("$")
+    target = f"{call.base}{PATH}/{quote(view.rstrip('?&'))}?$" + quote(options, safe="=&$,()'")
+    return Answer(status=302, headers={"location": target}, effects=call.effect())
 
 
 def catalogue(portal: Portal, call: Call) -> Answer:
@@ -67,19 +80,27 @@ def _statuses(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
             yield id, {"status_id": id, "title": title}
 
 
-_USER_OUS = {"user_div": DIVISION, "user_pos": POSITION, "user_center": COST_CENTER, "user_location": LOCATION}
+_USER_OUS = {
+    "user_div": DIVISION,
+    "user_pos": POSITION,
+    "user_grade": GRADE,
+    "user_center": COST_CENTER,
+    "user_location": LOCATION,
+}
+_LANGUAGE_IDS = {culture[0]: number for number, culture in enumerate(CULTURES, start=1)}
 
 
 def _users(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
     for user in portal.store.users.after(after):
         row = user_row(user) | {"user_hire_dt_last": user.hired, "user_personal_email": user.more.get("personalEmail")}
+        row["user_language_id"] = _LANGUAGE_IDS.get(user.language)
         for name, type_id in _USER_OUS.items():
             ou = portal.store.ous.get(user.ous.get(type_id))
             row[f"{name}_id"], row[f"{name}_ref"] = (ou.id, ou.external_id) if ou else (None, None)
         yield user.id, row
 
 
-_USER_FIELDS = USER | {"user_hire_dt_last": "text", "user_personal_email": "text"}
+_USER_FIELDS = USER | {"user_hire_dt_last": "text", "user_personal_email": "text", "user_language_id": "int"}
 _USER_FIELDS |= {f"{name}_id": "int" for name in _USER_OUS} | {f"{name}_ref": "text" for name in _USER_OUS}
 
 # a client reads statuses under two names
@@ -124,6 +145,7 @@ VIEWS: dict[str, Feed] = {
         _view_of("ou_type_core", "vw_rpt_ou_type"),
         _view_of("transcript_core", "vw_rpt_transcript"),
         _view_of("training_core", "vw_rpt_training"),
+        *MORE_VIEWS,
     )
 }
 _SWITCHED = {"vw_rpt_training_subject": "reporting_subject_view", "vw_rpt_training_provider": "reporting_provider_view"}

@@ -79,6 +79,9 @@ ROUTES: tuple[Route, ...] = (
     _route("PATCH", _USERS + "/{id}", "employees.update", "employee:updatepartial", employees.patch_employee),
     _route("GET", _USERS + "/{id}/employment-status", "employees.employment_status", "employee:read", employees.employment_status),
     _route("GET", _USERS + "/{id}/effective-date/{date}", "employees.effective", "employee:read", employees.employment_status),
+    _route(
+        "GET", _USERS + "/{id}/employment-status/effective-date/{date}", "employees.effective", "employee:read", employees.employment_status
+    ),
     _route("GET", _USERS + "/{id}/groups", "employees.groups", "group:read", employees.groups),
     _route("GET", _ORG + "/types", "ous.types", "outype:read", organizations.list_types),
     _route("GET", _ORG + "/types/{id}", "ous.type", "outype:read", organizations.get_type),
@@ -100,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     _route("GET", _TRANSCRIPTS + "/overview", "transcripts.overview", "transcript:read", transcripts.overview),
     _route("GET", _TRANSCRIPTS + "/details", "transcripts.details", "transcript:read", transcripts.details),
     _route("GET", _TRANSCRIPTS + "/custom-fields", "transcripts.custom_fields", "transcript:read", transcripts.custom_fields),
+    _route("GET", _TRANSCRIPTS + "/curriculum-child-lo-data", "transcripts.curriculum", "transcript:read", transcripts.curriculum_children),
     _route("POST", _TRANSCRIPTS + "/assign", "transcripts.assign", "transcript:write", transcripts.assign),
     _route("PATCH", _TRANSCRIPTS + "/{verb}", "transcripts.{verb}", "transcript:write", transcripts.change),
     _route("GET", "/services/api/SessionRoster/GetSessionRoster", "roster.read", "sessionroster:read", roster.read),

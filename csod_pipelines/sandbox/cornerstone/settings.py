@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "roster_locked_rows": "ignore",  # or "refuse"
     "register_past_session": True,
     "waitlist_promotes": False,
+    "training_assigned_hook": True,
     "training_completed_hook": True,
     "employee_created_hook": True,
     "training_registered_hook": True,

@@ -56,6 +56,11 @@ def custom_fields(portal: Portal, call: Call) -> Answer:
     return Answer(body={"status": "success", "data": []}, effects=call.effect())
 
 
+def curriculum_children(portal: Portal, call: Call) -> Answer:
+    """The path is printed; no training of this portal is a curriculum, so there are no children to show."""
+    return custom_fields(portal, call)
+
+
 def assign(portal: Portal, call: Call) -> Answer:
     body = call.json_object()
     user, found = _user(portal, body.get("externalId")), _object(portal, body)
