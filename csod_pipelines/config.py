@@ -147,6 +147,8 @@ class Limits(Section):
     """Requests a second at Administrate (its documented limit)."""
     administrate_batch: int = Field(default=50, ge=1, le=500)
     """Records in one Administrate mutation."""
+    import_hands: int = Field(default=6, ge=1, le=8)
+    """Batches of an import under way at once, so that the rate limit and not the time of an answer is what it waits for."""
     cornerstone_per_minute: int = Field(default=60, ge=1)
     """Calls a minute at a Cornerstone endpoint without a published limit."""
     cornerstone_endpoints: dict[str, int] = {}

@@ -212,6 +212,7 @@ def engine_options(settings: Settings) -> EngineOptions:
         historical_offerings=config.enrollment.historical_offerings,
         submit_after_hours=config.results.submit_after_hours,
         gather_seconds=config.enrollment.gather_seconds,
+        import_hands=config.limits.import_hands,
         brakes={
             "deactivations": BrakeLimit(config.brakes.deactivations.count, config.brakes.deactivations.percent),
             "withdrawals": BrakeLimit(config.brakes.withdrawals.count, config.brakes.withdrawals.percent),

@@ -196,14 +196,7 @@ def together(several: Sequence[Totals]) -> Totals:
     """One account of what was done kind by kind."""
     whole = Totals()
     for totals in several:
-        whole.read += totals.read
-        whole.operations.update(totals.operations)
-        whole.dispositions.update(totals.dispositions)
-        whole.done.update(totals.done)
-        whole.waiting += totals.waiting
-        whole.seconds += totals.seconds
-        whole.sample.extend(totals.sample)
-        whole.stopped_reason = totals.stopped_reason
+        whole.add(totals)
     return whole
 
 

@@ -6,11 +6,13 @@ so a second import, or one after a crash, creates nothing twice. Parents first, 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
-from csod_pipelines.engine.baseline_writes import Carried, Row, claim_rows, create, finish, link_existing, pending_of
-from csod_pipelines.engine.brakes import refuse_empty_side
+from csod_pipelines.engine.baseline_crew import Hand, crew
+from csod_pipelines.engine.baseline_known import Known, list_known
+from csod_pipelines.engine.baseline_writes import Row, claim_rows, create, finish, link_existing, pending_of
 from csod_pipelines.engine.context import Context, Later, words
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.operations import close_leftovers
@@ -19,12 +21,11 @@ from csod_pipelines.engine.scope import why_not_created
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.model.records import Location, OrgUnit, Record, Subject
+from csod_pipelines.model.records import OrgUnit, Record, Subject
 from csod_pipelines.store import links, work
 from csod_pipelines.store.work import Mark
-from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.directions import flow_of
-from csod_pipelines.sync.translate import natural_key, references
+from csod_pipelines.sync.translate import references
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 BATCH_RECORDS = 50
@@ -33,70 +34,66 @@ PAUSE_SECONDS = 5.0
 PAUSE_STEP_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class Known:
-    """What Administrate holds already, by the two ways to recognise it."""
-
-    by_external_id: dict[str, Record] = field(default_factory=dict)
-    by_natural_key: dict[str, list[Record]] = field(default_factory=dict)
-    taken: dict[str, str] = field(default_factory=dict)  # Administrate id -> the Cornerstone id it was given to
-
-    def matches(self, record: Record, refs: Mapping[RecordKey, str]) -> list[Record]:
-        found = self.by_external_id.get(record.id)
-        if found is not None:
-            return [found]
-        alike = self.by_natural_key.get(match_key(record, refs), [])
-        free = [other for other in alike if self.taken.get(other.id, record.id) == record.id]
-        if len(free) == 1:
-            self.taken[free[0].id] = record.id
-        return free
-
-
-def match_key(record: Record, refs: Mapping[RecordKey, str] | None = None) -> str:
-    """What an account or a location is recognised by, besides its external id, in Administrate's words: its name and its parent's
-    account (``refs``: of a record of Cornerstone), its code. All other kinds have a natural key."""
-    value = record.value
-    if isinstance(value, OrgUnit):
-        parent = value.parent_id
-        if parent and refs is not None:
-            parent = refs.get(RecordKey(Kind.ORG_UNIT, record.key.system, parent), "not there yet")
-        return f"{record.key.kind}|{n.folded(value.name)}|{parent or ''}"
-    if isinstance(value, Location):
-        return f"{record.key.kind}|{n.folded(value.code or value.name)}"
-    return natural_key(record)
+#: Kinds whose records depend on nothing of the same batch or wave. The others are few, and written one after the other.
+SIDE_BY_SIDE = (Kind.ORG_UNIT, Kind.PERSON)
+_claiming = threading.Lock()  # two transactions that claim the same names in different orders would wait for each other
 
 
 def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None) -> Totals:
     """Import one kind. ``ctx.dry``: counts what would be created, matched or left out, and writes nothing."""
     ctx.flow = Flow.IMPORT
-    known, carried = _known(ctx, kind), Carried()
-    for wave in _waves(ctx, kind):
-        for batch in _batches(wave):
-            known = _patiently(ctx, kind, lambda known, batch=batch: _import_batch(ctx, kind, batch, known, carried), known, carried)
-            if progress is not None:
-                progress(ctx.totals)
-    _patiently(ctx, kind, lambda _: finish(ctx, kind, carried), known, carried)
+    known = list_known(ctx, kind)
+    try:
+        with crew(ctx, ctx.options.import_hands if kind in SIDE_BY_SIDE else 1) as hands:
+            for wave in _waves(ctx, kind):
+                for batch in _batches(wave):
+                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known))
+                    if progress is not None:
+                        progress(ctx.totals)
+                if kind is not Kind.PERSON:
+                    hands.gather()  # parents are complete before their children
+            hands.each(lambda hand: _finish(hand, kind))
+    finally:
+        known.forget(ctx)
     ctx.totals.stopped_reason = "imported" if not ctx.dry else "planned"
     return ctx.totals
 
 
-def _patiently(ctx: Context, kind: Kind, attempt: Callable[[Known], None], known: Known, carried: Carried) -> Known:
+def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known) -> None:
     """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
     what did arrive is found and not created again."""
-    for _ in range(MAX_PAUSES):
-        try:
-            attempt(known)
-        except Later as later:
-            ctx.totals.done[f"paused: {later.reason}"] += 1
-            _pause(ctx, later)
-            if later.reason == "answer_lost":
-                carried.unsure = True
-                known = _known(ctx, kind)
-        else:
-            return known
+    listed = known
+    try:
+        for _ in range(MAX_PAUSES):
+            try:
+                return _import_batch(hand, kind, batch, listed)
+            except Later as later:
+                hand.ctx.totals.done[f"paused: {later.reason}"] += 1
+                _pause(hand.ctx, later)
+                if later.reason == "answer_lost":
+                    hand.carried.unsure = True
+                    _forget(listed, known, hand)
+                    listed = list_known(hand.ctx, kind)
+    finally:
+        _forget(listed, known, hand)
     raise FlowStopped(
         f"the import of {kind} paused {MAX_PAUSES} times for one batch without getting on; start it again, it goes on where it was"
     )
+
+
+def _forget(listed: Known, known: Known, hand: Hand) -> None:
+    if listed is not known:
+        listed.forget(hand.ctx)
+
+
+def _finish(hand: Hand, kind: Kind) -> None:
+    for _ in range(MAX_PAUSES):
+        try:
+            return finish(hand.ctx, kind, hand.carried)
+        except Later as later:
+            _pause(hand.ctx, later)
+            hand.carried.unsure |= later.reason == "answer_lost"
+    raise FlowStopped(f"the last ids of the import of {kind} could not be stored; start it again, it goes on where it was")
 
 
 def _pause(ctx: Context, later: Later) -> None:
@@ -107,21 +104,6 @@ def _pause(ctx: Context, later: Later) -> None:
         ctx.clock.sleep(min(seconds, PAUSE_STEP_SECONDS))
         ctx.guard.ensure(0.0)
         seconds -= PAUSE_STEP_SECONDS
-
-
-def _known(ctx: Context, kind: Kind) -> Known:
-    known, name, rows = Known(), ctx.options.external_name(kind) if kind is not Kind.PROVIDER else "", 0
-    for page in ctx.systems[A].scan(kind):
-        rows += len(page.records)
-        for record in page.records:
-            if (external := record.external_ids.get(name)) is not None:
-                known.by_external_id[external] = record
-            elif kind is Kind.ORG_UNIT and record.facts.get("is_individual"):
-                continue
-            elif kind is not Kind.PERSON or ctx.options.match_by_name:
-                known.by_natural_key.setdefault(match_key(record), []).append(record)
-    refuse_empty_side(ctx, kind, A, rows)
-    return known
 
 
 def _waves(ctx: Context, kind: Kind) -> Iterator[list[Record]]:
@@ -165,17 +147,20 @@ def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         yield records[start : start + BATCH_RECORDS]
 
 
-def _import_batch(ctx: Context, kind: Kind, batch: Sequence[Record], known: Known, carried: Carried) -> None:
+def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known) -> None:
+    ctx, carried = hand.ctx, hand.carried
     with ctx.database.read() as conn:
         linked = links.by_records(conn, kind, C, [record.id for record in batch])
         refs = peers_of(conn, [ref.key for record in batch for ref in references(record)])
     todo = [record for record in batch if record.id not in linked or linked[record.id].state in ("claimed", "pending")]
     ctx.totals.dispositions["unchanged"] += len(batch) - len(todo)
     if ctx.dry or ctx.mode(Flow.IMPORT) is not Mode.LIVE:
-        _count(ctx, todo, known, refs)
+        _count(ctx, todo, known.matches(ctx, todo, refs))
         return
     placed = {record.id: record for record in todo if _placed(ctx, record, refs)}
-    rows = claim_rows(ctx, kind, placed, refs, {id: known.matches(record, refs) for id, record in placed.items()})
+    matches = known.matches(ctx, list(placed.values()), refs)
+    with _claiming:
+        rows = claim_rows(ctx, kind, placed, refs, matches)
     _settle_leftovers(ctx, rows, retried={id for id, link in linked.items() if link.state == "claimed"})
     fresh = [row for row in rows if row.link.state == "claimed"]
     link_existing(ctx, kind, [row for row in fresh if row.existing is not None])
@@ -196,15 +181,15 @@ def _settle_leftovers(ctx: Context, rows: Sequence[Row], *, retried: set[str]) -
             close_leftovers(ctx, [str(row.source.key)], applied=row.existing is not None)
 
 
-def _count(ctx: Context, todo: Sequence[Record], known: Known, refs: Mapping[RecordKey, str]) -> None:
+def _count(ctx: Context, todo: Sequence[Record], matches: Mapping[str, Sequence[str]]) -> None:
     for record in todo:
         ctx.totals.operations["would_apply"] += 1
-        paired = known.matches(record, refs)
+        paired = matches[record.id]
         ctx.totals.done["would be paired" if paired else "would be created"] += 1
         ctx.totals.add_row(
             {
                 "what": f"{'pair' if paired else 'create'} {words(record.key.kind, A)}",
-                "administrate": paired[0].id if len(paired) == 1 else "",
+                "administrate": paired[0] if len(paired) == 1 else "",
                 "cornerstone": record.id,
                 "outcome": "would_apply",
                 "reason": "initial_import",

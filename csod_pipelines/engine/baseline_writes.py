@@ -46,10 +46,10 @@ class Row:
     source: Record
     link: Link
     draft: Draft
-    matches: Sequence[Record]
+    matches: Sequence[str]  # Administrate ids
 
     @property
-    def existing(self) -> Record | None:
+    def existing(self) -> str | None:
         return self.matches[0] if self.matches else None
 
 
@@ -64,7 +64,7 @@ class Carried:
 
 
 def claim_rows(
-    ctx: Context, kind: Kind, records: Mapping[str, Record], refs: dict[RecordKey, str], known: Mapping[str, list[Record]]
+    ctx: Context, kind: Kind, records: Mapping[str, Record], refs: dict[RecordKey, str], known: Mapping[str, Sequence[str]]
 ) -> list[Row]:
     """The rows that are ours to write. ``known``: what Administrate already holds for each. A record that another one keeps from
     its place, or that has several candidates, is left to its own unit of work."""
@@ -91,9 +91,9 @@ def claim_rows(
 def link_existing(ctx: Context, kind: Kind, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    intents = [_intent(kind, row.source, "linked", row.existing.id if row.existing else None) for row in rows]
+    intents = [_intent(kind, row.source, "linked", row.existing) for row in rows]
     with operations(ctx, intents) as opened, ctx.database.begin() as conn:
-        pairs = {row.link.id: row.existing.id for row in rows if row.existing is not None}
+        pairs = {row.link.id: row.existing for row in rows if row.existing is not None}
         links.bind_many(conn, pairs, system=A, state="pending")
         ledger.close_all(conn, [op.ending(OperationOutcome.SUCCESS, "already_on_both_sides") for op in opened])
 

@@ -14,6 +14,7 @@ from csod_pipelines.systems.errors import LeaseLost
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 MARGIN_SECONDS = 3.0
+JUST_NOW_SECONDS = 0.5  # a lease cannot be made longer than it was just made: the calls of a batch may outlast any
 
 
 class LeaseGuard:
@@ -43,13 +44,14 @@ class LeaseGuard:
         if not self._subjects and self._drainer is None:
             return
         age = self._clock.monotonic() - self._renewed
-        if age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS:
+        if age < JUST_NOW_SECONDS or (age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS):
             return
         self.renew()
 
     def renew(self) -> None:
         with self._database.begin() as conn:
-            held = work.renew(conn, owner=self.owner, subjects=list(self._subjects), lease_seconds=LEASE_SECONDS)
+            subjects = list(self._subjects)
+            held = work.renew(conn, owner=self.owner, subjects=subjects, lease_seconds=LEASE_SECONDS) if subjects else ()
             if self._drainer is not None:
                 leases.renew(conn, self._drainer, self.owner, LEASE_SECONDS)
         self._renewed = self._clock.monotonic()

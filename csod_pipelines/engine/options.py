@@ -81,6 +81,7 @@ class EngineOptions:
     confirm_wait_seconds: float = 2.0
     confirm_deadline_seconds: float = 600.0
     gather_seconds: float = 3.0
+    import_hands: int = 1  # batches of an import that may be under way at once
     claim_batch: int = 200  # a burst of hints about learners then costs one read, not one each fifty
     idle_poll_seconds: float = 0.2
     write_limit_in_ten_minutes: int = 5

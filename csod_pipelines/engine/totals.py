@@ -32,6 +32,18 @@ class Totals:
         if len(self.sample) < SAMPLE_ROWS:
             self.sample.append(row)
 
+    def add(self, other: Totals) -> None:
+        """Take in what was counted apart."""
+        self.read += other.read
+        self.operations.update(other.operations)
+        self.dispositions.update(other.dispositions)
+        self.done.update(other.done)
+        self.waiting += other.waiting
+        self.seconds += other.seconds
+        for row in other.sample:
+            self.add_row(row)
+        self.stopped_reason = other.stopped_reason or self.stopped_reason
+
     @property
     def failed(self) -> int:
         return self.operations["failure"] + self.operations["partial"]

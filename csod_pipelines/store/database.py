@@ -10,15 +10,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 
 POOL_SIZE = 5
 CONNECT_TIMEOUT_SECONDS = 10
+IDLE_SECONDS = 1.0
 #: psycopg prepares what it sends often. A plan kept from when a table was empty would scan it whole once an import has filled
 #: it, until the next ANALYZE; planning anew takes some 0.1 ms.
 SESSION_OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_custom_plan"
@@ -77,7 +81,23 @@ def connect(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,  # the embedded server may have been restarted between two transactions
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": SESSION_OPTIONS},
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_ask_if_idle, engine))
     return Database(engine, seams=seams or _NoSeams(), clock_now=clock_now)
+
+
+def _note_use(connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ask_if_idle(engine: Engine, connection: Any, record: Any, proxy: Any) -> None:
+    """The server may have been restarted since; asking before every transaction would cost a round trip each."""
+    used = record.info.get("used")
+    if used is None or time.monotonic() - used < IDLE_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.dbapi.Error as err:  # pyright: ignore[reportOptionalMemberAccess]
+        raise DisconnectionError(str(err)) from err  # the pool then opens another one

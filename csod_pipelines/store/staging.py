@@ -5,7 +5,7 @@ Loaded by COPY; unlogged, so a crash of the server empties it and the run that f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ _COPY = "COPY stage (run, kind, system, id, parent_id, natural_key, digest, payl
 
 def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterable[StagedRow]) -> int:
     """Add rows; returns how many. They are streamed: memory does not grow with their number."""
+    if not conn.in_transaction():
+        conn.begin()  # COPY goes past SQLAlchemy, which would take a transaction without any other statement for none at all
     driver: Any = conn.connection.driver_connection
     count = 0
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -45,6 +47,18 @@ def staged(conn: Connection, run: str, kind: str, system: str) -> int:
 
 
 _COUNT = text("SELECT count(*) FROM stage WHERE run = :run AND kind = :kind AND system = :system")
+_LOOK_UP = text("""
+    SELECT id, payload->>'id' FROM stage WHERE run = :run AND kind = :kind AND system = :system AND id = ANY(CAST(:ids AS text[]))""")
+
+
+def look_up(conn: Connection, run: str, kind: str, system: str, keys: Sequence[str]) -> dict[str, list[str]]:
+    """Where rows were staged under keys and not under their ids: the ids that stand under each of these keys."""
+    found: dict[str, list[str]] = {}
+    for key, id in conn.execute(_LOOK_UP, {"run": run, "kind": str(kind), "system": str(system), "ids": list(keys)}):
+        found.setdefault(key, []).append(id)
+    return found
+
+
 _CLEAR = text("DELETE FROM stage WHERE run = :run")
 
 

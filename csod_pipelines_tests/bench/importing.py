@@ -20,19 +20,19 @@ from csod_pipelines_tests.bench.rows import Row
 from csod_pipelines_tests.bench.stage import CONFIG, Stage, folder, processor_seconds, stage
 
 SIZES, SIZES_FULL = (5_000, 10_000), (100_000, 200_000)
-VIRTUAL, VIRTUAL_FULL = 10_000, 100_000
+LIMITED_USERS, LIMITED_USERS_FULL = 10_000, 100_000
 USERS_AN_OU = 20
 ANSWER_SECONDS = 0.2
 MEMORY_MB = 512
 FLAT = 1.1  # the larger import's peak over the smaller one's
 NO_LIMIT = 1_000_000
 UNTHROTTLED = "Initial import, vendors without limits"
-LIMITED = "Initial import at the documented limits, on a virtual clock"
+LIMITED = "Initial import at the documented limits"
 
 
 def measure(*, full: bool) -> Iterator[Row]:
     yield from _speed(SIZES_FULL if full else SIZES)
-    yield from _limited(VIRTUAL_FULL if full else VIRTUAL)
+    yield from _limited(LIMITED_USERS_FULL if full else LIMITED_USERS)
 
 
 def _speed(sizes: tuple[int, int]) -> Iterator[Row]:
@@ -85,7 +85,9 @@ def _limited(users: int) -> Iterator[Row]:
     for answer_seconds in (0.0, ANSWER_SECONDS):
         with _world(users, throttled=True) as made:
             since = made.administrate.last()
-            found = _import(made, arguments=("--virtual", str(answer_seconds)))
+            if answer_seconds:
+                made.administrate.slow(answer_seconds)
+            found = _import(made)
             refused = [row for row in made.administrate.requests(since) if row["status"] == 429]
             sent = [row for row in made.administrate.requests(since) if "create contact" in str(row["counts"]).lower() or _stores_ids(row)]
         bound = import_seconds(found["users"])
@@ -98,10 +100,10 @@ def _limited(users: int) -> Iterator[Row]:
             unit="s",
             against=f"bound: {import_requests(found['users']):,} requests, {bound:.1f} s",
             ratio=ratio,
-            target=">= 0.95" if not answer_seconds else "",
-            met=ratio >= 0.95 if not answer_seconds else None,
+            target=">= 0.95",
+            met=ratio >= 0.95,
             note=f"{REQUESTS_PER_SECOND:.0f} requests a second, {RECORDS_PER_REQUEST} records a request; the ratio is bound over "
-            "achieved. Waiting for a limit moves the clock, a vendor's answer takes the time that is given, our own time is added.",
+            "achieved, in real time and with all our own time.",
             details=found | {"requests_with_contacts": len(sent), "refused_429": len(refused)},
         )
 
@@ -121,8 +123,8 @@ def _world(users: int, *, throttled: bool) -> Iterator[Stage]:
         yield made
 
 
-def _import(made: Stage, *, arguments: tuple[str, ...] = (), extra: dict[str, str] | None = None) -> dict[str, Any]:
-    command = [sys.executable, "-m", "csod_pipelines_tests.bench.import_once", *arguments]
+def _import(made: Stage, *, extra: dict[str, str] | None = None) -> dict[str, Any]:
+    command = [sys.executable, "-m", "csod_pipelines_tests.bench.import_once"]
     done = subprocess.run(command, env=made.variables | (extra or {}), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found

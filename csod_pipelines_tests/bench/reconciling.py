@@ -11,7 +11,7 @@ from csod_pipelines.settings import variable
 from csod_pipelines_tests.bench.importing import without_limits
 from csod_pipelines_tests.bench.rows import Row
 from csod_pipelines_tests.bench.stage import Stage, folder, stage
-from csod_pipelines_tests.bench.virtual import Stopwatch
+from csod_pipelines_tests.bench.stopwatch import Stopwatch
 
 SECTION = "Daily reconciliation of OUs, 1 % changed"
 OUS, OUS_FULL = 10_000, 100_000

@@ -12,8 +12,8 @@ from csod_pipelines_tests.bench.catalogue import MEASUREMENTS, chosen
 from csod_pipelines_tests.bench.machine import describe
 from csod_pipelines_tests.bench.page import write_page
 from csod_pipelines_tests.bench.rows import Row, percentile, shown
+from csod_pipelines_tests.bench.stopwatch import Stopwatch
 from csod_pipelines_tests.bench.table import as_text
-from csod_pipelines_tests.bench.virtual import Stopwatch, VirtualClock
 
 WHOLE_RUN_SECONDS, WHOLE_FULL_RUN_SECONDS = 900, 3_600
 
@@ -47,30 +47,6 @@ def test_a_percentile_is_a_value_that_was_seen() -> None:
 
 def test_figures_have_three_digits() -> None:
     assert [shown(figure) for figure in (0, 0.0123, 1.234, 12.34, 1234.5, "no")] == ["0", "0.012", "1.23", "12.34", "1,234", "no"]
-
-
-def test_a_virtual_clock_waits_at_once_and_stands_still_while_a_vendor_answers() -> None:
-    clock = VirtualClock(answer_seconds=0.0)
-    before, real = clock.monotonic(), time.monotonic()
-    clock.sleep(3600)
-    assert clock.monotonic() - before >= 3600
-    assert time.monotonic() - real < 1
-    asked = clock.monotonic()
-    clock.at("call.send:contacts")
-    time.sleep(0.05)
-    clock.at("call.answered:contacts")
-    assert clock.monotonic() - asked < 0.04
-
-
-def test_a_virtual_answer_takes_the_time_it_is_given_and_the_vendors_are_told_to_follow() -> None:
-    told: list[float] = []
-    clock = VirtualClock(answer_seconds=0.2, tell=told.append)
-    started = clock.utcnow()
-    for _ in range(5):
-        clock.at("call.send:contacts")
-        clock.at("call.answered:contacts")
-    assert (clock.utcnow() - started).total_seconds() == pytest.approx(1.0, abs=0.05)
-    assert sum(told) == pytest.approx(0.6, abs=0.05)  # told in steps of more than half a second
 
 
 def test_a_stopwatch_counts_the_vendors_time_alone() -> None:

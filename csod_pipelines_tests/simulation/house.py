@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -53,7 +54,7 @@ class WorkerHouse:
         self.engine = Engine(
             database=self.database,
             systems=self.systems,
-            options=runtime.engine_options(settings),
+            options=replace(runtime.engine_options(settings), import_hands=1),  # one thread: a seed must play the same again
             clock=clock,
             seams=seams,
             ids=lambda: uuid.UUID(int=self.dice.getrandbits(128), version=4),

@@ -87,6 +87,14 @@ def test_rows_are_staged_counted_compared_and_cleared(database: Database) -> Non
         )
 
 
+def test_rows_staged_by_the_first_statement_of_a_transaction_are_committed_and_found_by_key(database: Database) -> None:
+    with database.begin() as conn:
+        staging.stage_rows(conn, "run:1", "person", "administrate", [StagedRow("key", {"id": "1"}), StagedRow("key", {"id": "2"})])
+    with database.read() as conn:
+        found = staging.look_up(conn, "run:1", "person", "administrate", ["key", "another"])
+    assert {key: sorted(ids) for key, ids in found.items()} == {"key": ["1", "2"]}
+
+
 class Seams:
     def __init__(self) -> None:
         self.places: list[str] = []

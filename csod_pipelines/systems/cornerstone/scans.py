@@ -14,6 +14,7 @@ from csod_pipelines.systems.base import Page
 from csod_pipelines.systems.cornerstone import parse
 from csod_pipelines.systems.cornerstone.calls import Portal
 from csod_pipelines.systems.cornerstone.catalogue import Catalogue
+from csod_pipelines.systems.cornerstone.compact import Homes, SeenIds
 from csod_pipelines.systems.cornerstone.exporter import Exporter, removed
 from csod_pipelines.systems.cornerstone.options import LOCATION
 from csod_pipelines.systems.cornerstone.people import People
@@ -56,11 +57,11 @@ class Scans:
                 yield [reading.record for reading in readings if isinstance(reading, Present)]
             return
         mine, pilot = self._portal.options.person_ou_type, self._portal.options.pilot_group
-        homes: dict[Any, str] = {}
+        homes = Homes()
         pilots: set[Any] | None = None if pilot is None else set()
         for row in (row for page in self._exporter.pages("export.user_ou_core") for row in page if not removed(row)):
             if row.get("ou_type_id") == mine:
-                homes[row["user_id"]] = str(row["ou_id"])
+                homes.put(row["user_id"], row["ou_id"])
             if pilots is not None and str(row["ou_id"]) == pilot:
                 pilots.add(row["user_id"])
         for page in self._exporter.pages("export.users_core"):
@@ -136,19 +137,17 @@ class Scans:
             raise Unsupported(f"cornerstone: {what} cannot be listed on this portal (register: {switch})")
 
 
-def _user(row: parse.Row, *, homes: Mapping[Any, str], pilots: set[Any] | None) -> Record:
+def _user(row: parse.Row, *, homes: Homes, pilots: set[Any] | None) -> Record:
     id = row.get("user_id")
     return parse.exported_user(row, org_unit_id=homes.get(id), in_pilot=None if pilots is None else id in pilots)
 
 
 def _pages(batches: Iterable[Sequence[Record]], tolerant: Tolerant) -> Iterator[Page]:
     """Rows may come again across pages and are told once. The last page says whether every row was seen."""
-    seen: set[str] = set()
+    seen = SeenIds()
     waiting: tuple[Record, ...] | None = None
     for batch in batches:
         if waiting is not None:
             yield Page(records=waiting)
-        fresh = {record.id: record for record in batch if record.id not in seen}
-        seen.update(fresh)
-        waiting = tuple(fresh.values())
+        waiting = tuple(record for record in batch if seen.add(record.id))
     yield Page(records=waiting or (), complete=not tolerant.skipped)
