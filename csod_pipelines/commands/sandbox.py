@@ -20,7 +20,9 @@ def serve(
     vendor: Annotated[str, typer.Option(help="administrate or cornerstone")],
     port: Annotated[int, typer.Option(help="0 picks a free one and prints it.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
-    size: Annotated[str, typer.Option(help="small, medium, large, or a JSON object of counts.")] = "small",
+    size: Annotated[
+        str, typer.Option(help="small, medium, large, mirror (both vendors hold most already), or a JSON object of counts.")
+    ] = "small",
 ) -> None:
     """Serve one vendor until Ctrl-C."""
     from csod_pipelines.sandbox.serve import VENDORS

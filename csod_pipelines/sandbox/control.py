@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,12 +15,15 @@ from csod_pipelines.sandbox.journal import Journal
 from csod_pipelines.sandbox.kit import Core, Request, Response
 
 PREFIX = "/_sandbox"
+MOST_ROWS = 100_000  # of state in one answer: a million users would be most of a gigabyte
+FIRST_YEAR, LAST_YEAR = 1980, 2500  # a world has two years behind it, and its clock only goes on
 CREDENTIALS = {"client_id": "sandbox", "client_secret": "sandbox-secret"}
 CALLS = {
     "GET /_sandbox/": "this page",
-    "POST /_sandbox/reset": '{"seed": 1, "size": "small" | "medium" | "large" | {...}, "now": ISO?}: a new world; '
+    "POST /_sandbox/reset": '{"seed": 1, "size": a name of `sizes` or an object of counts, "now": ISO?}: a new world; '
     "faults, log and clock start afresh, config stays",
-    "GET /_sandbox/state/{kind}": "rows as they are now; ?id= one of them; ?offset= and ?limit= a part",
+    "GET /_sandbox/state/{kind}": "rows of one of `kinds` as they are now; ?id= one of them; ?offset= and ?limit= a part, which more "
+    "than 100,000 rows ask for",
     "GET /_sandbox/act": "what a person can do on the vendor's screens: action -> arguments",
     "POST /_sandbox/act": '{"action": "...", ...arguments}',
     "GET /_sandbox/faults": "the rules in force",
@@ -28,7 +31,8 @@ CALLS = {
     '"status", "headers", "body", "seconds", "after_effect"}; path and operation take patterns',
     "DELETE /_sandbox/faults": "all rules; ?id= one of them",
     "GET /_sandbox/webhooks": "deliveries made, and how they are sent",
-    "POST /_sandbox/webhooks": '{"duplicate": p, "drop": p, "delay": seconds, "shuffle": bool, "endpoint": {...}}',
+    "POST /_sandbox/webhooks": '{"duplicate": p, "drop": p, "delay": seconds, "shuffle": bool}; on Cornerstone also '
+    '{"endpoint": {"url", "api_key", "basic"} | null}, the screen on which a portal is told where to send',
     "GET /_sandbox/requests": "access log; ?since= seq",
     "GET /_sandbox/clock": "the vendor's clock",
     "POST /_sandbox/clock": '{"advance": seconds}',
@@ -111,32 +115,37 @@ class Control:
         return described | {
             "credentials": CREDENTIALS,
             "calls": CALLS,
-            "actions": sorted(self.core.actions()),
+            "sizes": self.core.sizes(),
+            "kinds": self.core.kinds(),
+            "actions": self.core.actions(),
+            "faults": list(KINDS),
+            "webhooks": self.core.webhook_options(),
             "config": self.core.config(),
         }
 
     def _reset(self, request: Request, now: datetime) -> Any:
         body = _object(request)
-        self.seed, self.size = (
-            _number(body.get("seed", self.seed), "seed"),
-            body.get("size", self.size),
-        )
-        start = body.get("now")
-        moment = self.clock.restart(start=None if start is None else _moment(start))
-        self.faults.restart(seed=self.seed)
+        if unknown := sorted(set(body) - {"seed", "size", "now"}):
+            raise Refused(400, f"reset takes seed, size and now, not {', '.join(unknown)}")
+        seed, size = _number(body.get("seed", self.seed), "seed"), body.get("size", self.size)
+        moment = datetime.now(UTC) if body.get("now") is None else _moment(body["now"])
+        self.core.reset(seed=seed, size=size, now=moment)
+        self.seed, self.size = seed, size
+        self.clock.restart(start=moment)
+        self.faults.restart(seed=seed)
         self.journal.clear()
-        self.core.reset(seed=self.seed, size=self.size, now=moment)
-        return {"ok": True, "seed": self.seed, "size": self.size, "now": _iso(moment)}
+        return {"ok": True, "seed": seed, "size": size, "now": _iso(moment)}
 
     def _state(self, request: Request, kind: str, now: datetime) -> Any:
         query = _query(request)
-        try:
-            rows = self.core.state(kind, id=query.get("id"), now=now)
-        except KeyError as unknown:
-            raise Refused(404, f"unknown kind {kind!r}: {unknown}") from unknown
+        if kind not in self.core.kinds():
+            raise Refused(404, f"unknown kind {kind!r}; known: {', '.join(self.core.kinds())}")
         first = _number(query.get("offset", 0), "offset")
-        limit = query.get("limit")
-        return rows[first:] if limit is None else rows[first : first + _number(limit, "limit")]
+        most = _number(query["limit"], "limit") if "limit" in query else None
+        rows = self.core.state(kind, id=query.get("id"), now=now, first=first, most=MOST_ROWS + 1 if most is None else most)
+        if most is None and len(rows) > MOST_ROWS:
+            raise Refused(400, f"more than {MOST_ROWS:,} rows of {kind}; ask for a part with ?offset= and ?limit=")
+        return rows
 
     def _actions(self, request: Request, now: datetime) -> Any:
         return self.core.actions()
@@ -180,6 +189,8 @@ class Control:
         seconds = _object(request).get("advance")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds < 1e10:
             raise Refused(400, 'give {"advance": seconds}')
+        if seconds > (datetime(LAST_YEAR, 12, 31, tzinfo=UTC) - now).total_seconds():
+            raise Refused(400, f"the clock goes to the end of {LAST_YEAR}")
         return {"ok": True, "now": _iso(self.clock.advance(seconds))}
 
     def _config(self, request: Request, now: datetime) -> Any:
@@ -214,7 +225,7 @@ def _query(request: Request) -> Mapping[str, str]:
 
 def _number(value: Any, name: str) -> int:
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | float):
             raise TypeError(name)
         number = int(value)
     except (TypeError, ValueError, OverflowError) as wrong:
@@ -231,6 +242,8 @@ def _moment(text: Any) -> datetime:
         raise Refused(400, f"now must be an ISO date and time with an offset, not {text!r}") from wrong
     if moment.tzinfo is None:
         raise Refused(400, "now needs an offset, such as Z")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Refused(400, f"now lies between the years {FIRST_YEAR} and {LAST_YEAR}")
     return moment
 
 

@@ -17,10 +17,13 @@ fits and wins its throw is used up by one. Kinds of fault:
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol, runtime_checkable
+
+import orjson
 
 from csod_pipelines.sandbox.kit import Request, Response
 
@@ -34,6 +37,8 @@ KINDS = (
     "truncated_200",
     "result_failed_in_200",
 )
+MOST_SECONDS = 3_600
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: [\x20-\x7e\xa0-\xff]*")
 _MATCH_KEYS = {"method", "path", "operation"}
 _RULE_KEYS = {
     "match",
@@ -141,7 +146,7 @@ class Faults:
             kind=kind,
             status=int(spec.get("status", 503)),
             headers={str(name): str(value) for name, value in (spec.get("headers") or {}).items()},
-            body=str(spec.get("body", "")),
+            body=_body_text(spec.get("body", "")),
             seconds=float(spec.get("seconds", _DEFAULT_SECONDS.get(kind, 0.0))),
             after_effect=bool(spec.get("after_effect", False)),
         )
@@ -203,6 +208,10 @@ def answer(fault: Fault, true_answer: Response | None) -> Response | None:
     return true_answer
 
 
+def _body_text(body: Any) -> str:
+    return body if isinstance(body, str) else orjson.dumps(body).decode()
+
+
 def _check(spec: Mapping[str, Any]) -> None:
     if unknown := set(spec) - _RULE_KEYS:
         raise ValueError(f"unknown keys in a fault rule: {sorted(unknown)}; known: {sorted(_RULE_KEYS)}")
@@ -216,11 +225,20 @@ def _check(spec: Mapping[str, Any]) -> None:
         or not all(isinstance(part, str) for part in match.values())
     ):
         raise ValueError(f"match takes texts for {sorted(_MATCH_KEYS)} and headers an object of texts; match is {match!r}")
+    if any(not isinstance(value, str) or not _HEADER.fullmatch(f"{name}: {value}") for name, value in (spec.get("headers") or {}).items()):
+        raise ValueError("headers are one line of Latin-1 text each, with a plain name")
+    if not isinstance(spec.get("after_effect", False), bool):
+        raise ValueError("after_effect is true or false")
+    for key in ("times", "status"):
+        if isinstance(spec.get(key), float):
+            raise ValueError(f"{key} must be a whole number, not {spec[key]!r}")
     for key in ("times", "status", "probability", "seconds"):
         value = spec.get(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
             raise ValueError(f"{key} must be a number of at least 0, not {value!r}")
     if not 0 <= spec.get("probability", 1.0) <= 1:
         raise ValueError("probability lies between 0 and 1")
+    if spec.get("seconds", 0) > MOST_SECONDS:
+        raise ValueError(f"seconds lies between 0 and {MOST_SECONDS}")
     if not 200 <= spec.get("status", 503) <= 599:
         raise ValueError("status lies between 200 and 599")

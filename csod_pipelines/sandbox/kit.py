@@ -59,14 +59,24 @@ class Core(Protocol):
 
     vendor: str
 
-    def reset(self, *, seed: int, size: Any, now: datetime) -> None: ...
+    def reset(self, *, seed: int, size: Any, now: datetime) -> None:
+        """A new world, or ValueError for a size that is none, and then the old world stays."""
+        ...
 
     def handle(self, request: Request, *, now: datetime) -> tuple[Response, tuple[Effect, ...]]:
         """Answer a request on the vendor's own paths."""
         ...
 
-    def state(self, kind: str, *, id: str | None, now: datetime) -> list[dict[str, Any]]:
-        """Rows as they are now; KeyError for an unknown kind."""
+    def kinds(self) -> list[str]:
+        """What ``state`` can show."""
+        ...
+
+    def sizes(self) -> dict[str, str]:
+        """Named sizes of a world, and ``{...}``, the counts that an object may give -> what they are."""
+        ...
+
+    def state(self, kind: str, *, id: str | None, now: datetime, first: int = 0, most: int | None = None) -> list[dict[str, Any]]:
+        """Rows as they are now, or so many of them from one on; KeyError for an unknown kind."""
         ...
 
     def actions(self) -> dict[str, dict[str, str]]:

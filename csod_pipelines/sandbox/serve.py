@@ -42,7 +42,12 @@ def serve(vendor: str, *, port: int = 0, seed: int = 1, size: Any = "small") -> 
     # uvicorn stops on both signals and raises them again at the end; doing nothing then makes a clean exit of it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    server = _server(Shell(make_core(vendor), seed=seed, size=size))
+    try:
+        shell = Shell(make_core(vendor), seed=seed, size=size)
+    except ValueError as wrong:
+        listener.close()
+        raise SystemExit(f"no such world: {wrong}") from wrong
+    server = _server(shell)
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     threading.Thread(target=_announce, args=(server, vendor, address), daemon=True).start()
     server.run(sockets=[listener])

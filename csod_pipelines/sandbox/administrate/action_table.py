@@ -120,7 +120,7 @@ ACTIONS: dict[str, Action] = {
     "press_manual_button": Action(do=actions.press_manual_button, arguments=_ID),
 }
 # Done by the core itself, as they touch no record.
-ELSEWHERE = {"revoke_tokens": {}, "resend_webhook": {"id": "text!: of a delivery in the log"}}
+ELSEWHERE: dict[str, dict[str, str]] = {"revoke_tokens": {}, "resend_webhook": {"id": "text!: of a delivery in the log"}}
 
 # Which kind of record an id argument names, where legacy numbers are taken for ids.
 _ID_KINDS: dict[str, type[Row]] = {
@@ -156,6 +156,13 @@ def perform(call: Call, name: str, arguments: Mapping[str, Any]) -> dict[str, An
     if row is None or row.id not in call.world.table_of(row):
         return {"ok": True, "id": arguments.get("id"), "row": None}
     return {"ok": True, "id": call.gid(row), "row": rows.row_of(call, row)}
+
+
+def check_elsewhere(name: str, arguments: Mapping[str, Any]) -> None:
+    try:
+        actions.check(arguments, ELSEWHERE[name], name)
+    except Refused as refused:
+        raise ValueError(f"{refused.label}: {refused.message}") from refused
 
 
 def _with_global_ids(call: Call, arguments: Mapping[str, Any], kind: type[Row] | None) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def check(given: Any, known: Mapping[str, str], what: str) -> None:
         needed, word = word.endswith("!"), word.rstrip("!")
         value = given.get(name)
         if value is None:
-            if needed and name not in given:
+            if needed and not (name in given and "null" in spec):
                 raise Refused(name, f"{what} needs it")
             continue
         if not isinstance(value, _JSON_TYPES[word]) or (isinstance(value, bool) and word in {"id", "number"}):

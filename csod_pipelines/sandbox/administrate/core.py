@@ -148,17 +148,24 @@ class AdministrateCore:
 
     # ---- control
 
-    def state(self, kind: str, *, id: str | None, now: datetime) -> list[dict[str, Any]]:
+    def kinds(self) -> list[str]:
+        return [*rows.KIND_OF_NAME, "webhook_deliveries", "mailbox", "fair_use"]
+
+    def sizes(self) -> dict[str, str]:
+        return dict(world_seed.SIZES)
+
+    def state(self, kind: str, *, id: str | None, now: datetime, first: int = 0, most: int | None = None) -> list[dict[str, Any]]:
+        part = slice(first, None if most is None else first + most)
         if kind == "webhook_deliveries":
-            return [row for row in self._outbox.rows() if id is None or row["id"] == id]
+            return [row for row in self._outbox.rows() if id is None or row["id"] == id][part]
         if kind == "mailbox":
-            return list(self.world.mailbox)
+            return self.world.mailbox[part]
         if kind == "fair_use":
-            return [self._outbox.fair_use(now=now)]
+            return [self._outbox.fair_use(now=now)][part]
         table = self.world.table(rows.KIND_OF_NAME[kind])
         call = self._call(now=now)
         if id is None:
-            return [rows.row_of(call, row) for row in table.ordered]
+            return [rows.row_of(call, row) for row in table.ordered[part]]
         row = self.world.find(rows.KIND_OF_NAME[kind], id) or (
             table.get(int(id)) if id.isascii() and id.isdigit() and len(id) < 16 else None
         )
@@ -168,6 +175,8 @@ class AdministrateCore:
         return action_table.described()
 
     def act(self, action: str, arguments: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+        if action in action_table.ELSEWHERE:
+            action_table.check_elsewhere(action, arguments)
         if action == "revoke_tokens":
             self.oauth.revoke()
             return {"ok": True, "id": None, "row": None}

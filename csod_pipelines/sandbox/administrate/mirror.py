@@ -35,6 +35,13 @@ def add_mirror(call: Call, root: Account, dice: random.Random, *, seed: int, siz
     _catalogue(call, dice, rows("subjects"), rows("events"), share=share)
 
 
+def check_mirrored(size: Any) -> None:
+    """ValueError when Cornerstone has no such size."""
+    from csod_pipelines.sandbox.cornerstone.world import size_of
+
+    size_of(size)
+
+
 def _peer(*, seed: int, size: Any, moment: datetime) -> Core:
     from csod_pipelines.sandbox.cornerstone.core import CornerstoneCore
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from csod_pipelines.sandbox.administrate import catalogue, fields, people
 from csod_pipelines.sandbox.administrate.call import Call
-from csod_pipelines.sandbox.administrate.mirror import add_mirror
+from csod_pipelines.sandbox.administrate.mirror import add_mirror, check_mirrored
 from csod_pipelines.sandbox.administrate.past import add_history
 from csod_pipelines.sandbox.administrate.records import Account, Company, Contact, Location, Region, Venue
 
@@ -41,7 +41,16 @@ LAST_NAMES = (
     "Nguyễn",
     "Smith",
 )
-NAMED_SIZES = ("small", "medium", "large")
+_IMPORTED = "the small world: what is larger stands in Cornerstone, and the import brings it"
+SIZES: dict[str, str] = {
+    "small": "one company, region and office, two instructors, three draft templates and the field training_provider",
+    "medium": _IMPORTED,
+    "large": _IMPORTED,
+    "mirror": "most of what the Cornerstone sandbox of size mirror and this seed holds, entered by hand: no external ids, some twice",
+    "{...}": 'counts beside the small world: {"accounts": n, "contacts": n, "history": bool}, {"mirror": size of the Cornerstone world, '
+    '"share": 0.9}; counts that only Cornerstone knows are passed over',
+}
+_OTHERS = frozenset({"base", "users", "ous", "events", "sessions_per_event", "learners_per_session"})  # Cornerstone's counts
 
 
 def checked_size(size: Any) -> dict[str, Any]:
@@ -49,14 +58,22 @@ def checked_size(size: Any) -> dict[str, Any]:
 
     The named sizes start alike here: the people and units of a larger world stand in Cornerstone, and the import brings them.
     """
-    if isinstance(size, str) and size in NAMED_SIZES:
-        return {"accounts": 0, "contacts": 0, "history": False, "mirror": None, "share": 0.0}
+    if size == "mirror":
+        return checked_size({"mirror": "small"})
+    if isinstance(size, str) and size in SIZES:
+        return checked_size({})
     if not isinstance(size, Mapping):
-        raise ValueError(f"size is {', '.join(NAMED_SIZES)} or an object of counts, not {size!r}")
+        raise ValueError(f"size is {', '.join(name for name in SIZES if name.isalpha())} or an object of counts, not {size!r}")
+    if unknown := sorted(set(size) - {"accounts", "contacts", "history", "mirror", "share"} - _OTHERS):
+        raise ValueError(f"unknown counts {', '.join(unknown)}; known: accounts, contacts, history, mirror, share")
+    if not isinstance(size.get("history", False), bool):
+        raise ValueError(f"history is true or false, not {size['history']!r}")
     share = size.get("share", 0.9)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ValueError(f"share lies between 0 and 1, not {share!r}")
     counts: dict[str, Any] = {"history": size.get("history") is True, "mirror": size.get("mirror"), "share": share}
+    if counts["mirror"] is not None:
+        check_mirrored(counts["mirror"])
     for name in ("accounts", "contacts"):
         value = size.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2_000_000:

@@ -21,6 +21,7 @@ from csod_pipelines.sandbox.cornerstone.oauth import Token
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.routes import TOKEN_PATH, Route, family_of, find
 from csod_pipelines.sandbox.cornerstone.screens import as_xml
+from csod_pipelines.sandbox.cornerstone.world import described_sizes
 from csod_pipelines.sandbox.kit import Delivery, Effect, Request, Response
 
 log = logging.getLogger(__name__)
@@ -84,9 +85,15 @@ class CornerstoneCore:
             answer = replace(answer, body=xml.encode(), headers={**answer.headers, "content-type": "application/xml; charset=utf-8"})
         return _response(answer, headers), answer.effects or (Effect(operation=operation),)
 
-    def state(self, kind: str, *, id: str | None, now: datetime) -> list[dict[str, Any]]:
+    def kinds(self) -> list[str]:
+        return state_rows.kinds()
+
+    def sizes(self) -> dict[str, str]:
+        return described_sizes()
+
+    def state(self, kind: str, *, id: str | None, now: datetime, first: int = 0, most: int | None = None) -> list[dict[str, Any]]:
         self._turn(now)
-        return state_rows.rows(self.portal, kind, id=id)
+        return state_rows.rows(self.portal, kind, id=id, first=first, most=most)
 
     def actions(self) -> dict[str, dict[str, str]]:
         return acts.described()

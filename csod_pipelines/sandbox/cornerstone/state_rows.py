@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.rows import Assignment, Ou, Provider, Session, Subject, Training, TranscriptRow, User
 
 Row = dict[str, Any]
+Show = Callable[[Portal, Any], Row]
+Every = Callable[[Portal], tuple[Iterable[Any], Show]]  # the table, and how a row of it is shown
+One = Callable[[Portal, str], Row | None]
 
 
-def rows(portal: Portal, kind: str, *, id: str | None) -> list[Row]:
-    if kind not in _KINDS:
-        raise KeyError(f"unknown kind {kind!r}; known: {', '.join(_KINDS)}")
+def kinds() -> list[str]:
+    return list(_KINDS)
+
+
+def rows(portal: Portal, kind: str, *, id: str | None, first: int = 0, most: int | None = None) -> list[Row]:
+    """The rows of a kind, or so many of them from one on, without composing those before and behind."""
     every, one = _KINDS[kind]
     if id is None:
-        return list(every(portal))
+        table, show = every(portal)
+        stop = None if most is None else min(first + most, sys.maxsize)
+        return [show(portal, row) for row in islice(table, min(first, sys.maxsize), stop)]
     found = one(portal, id.strip())
     return [] if found is None else [found]
 
@@ -207,30 +217,25 @@ def _one_transcript(portal: Portal, id: str) -> Row | None:
     return transcript(portal, found[0]) if found else None
 
 
-def _simple(
-    table: str, show: Callable[[Portal, Any], Row], *, by_number: bool = False
-) -> tuple[Callable[[Portal], Iterable[Row]], Callable[[Portal, str], Row | None]]:
-    def every(portal: Portal) -> Iterable[Row]:
-        return (show(portal, row) for row in getattr(portal.store, table).values())
-
+def _simple(table: str, show: Show, *, by_number: bool = False) -> tuple[Every, One]:
     def one(portal: Portal, id: str) -> Row | None:
         row = getattr(portal.store, table).get(_number(id) if by_number else id.lower())
         return show(portal, row) if row is not None else None
 
-    return every, one
+    return lambda portal: (getattr(portal.store, table).values(), show), one
 
 
-_KINDS: dict[str, tuple[Callable[[Portal], Iterable[Row]], Callable[[Portal, str], Row | None]]] = {
-    "users": (lambda p: (user(p, row) for row in p.store.users.after(0)), _one_user),
+_KINDS: dict[str, tuple[Every, One]] = {
+    "users": (lambda p: (p.store.users.after(0), user), _one_user),
     "ous": (
-        lambda p: (ou(p, row) for row in p.store.ous.after(0)),
+        lambda p: (p.store.ous.after(0), ou),
         lambda p, id: ou(p, row) if (row := p.store.ous.get(_number(id))) else None,
     ),
     "subjects": _simple("subjects", subject, by_number=True),
     "providers": _simple("providers", provider, by_number=True),
     "events": _simple("trainings", event),
     "sessions": _simple("sessions", session),
-    "transcripts": (lambda p: (transcript(p, row) for row in p.store.transcripts.rows), _one_transcript),
+    "transcripts": (lambda p: (p.store.transcripts.rows, transcript), _one_transcript),
     "rosters": _simple("sessions", roster),
     "assignments": _simple("assignments", assignment),
 }

@@ -40,6 +40,7 @@ SIZES = {
     "small": Size(),
     "medium": Size(users=10_000, ous=600, events=60, sessions_per_event=6, learners_per_session=20),
     "large": Size(users=1_000_000, ous=100_000, events=200, sessions_per_event=5, learners_per_session=20),
+    "mirror": Size(),  # as small; the Administrate sandbox of this size holds most of it too
 }
 MOST = Size(users=5_000_000, ous=500_000, events=20_000, sessions_per_event=200, learners_per_session=1_000)
 
@@ -81,15 +82,21 @@ _TITLES = (
 )
 
 
+def described_sizes() -> dict[str, str]:
+    named = {name: f"{size.users:,} users, {size.ous:,} OUs, {size.events} events" for name, size in SIZES.items()}
+    named["mirror"] += "; the Administrate sandbox of this size and seed holds most of it too"
+    return named | {"{...}": f'counts of {", ".join(asdict(MOST))} over those of "base", which is small unless named'}
+
+
 def size_of(size: Any) -> Size:
     """A named size, or an object of counts over the small one. ValueError names what is wrong."""
     if isinstance(size, str) and size in SIZES:
         return SIZES[size]
     if not isinstance(size, dict):
-        raise ValueError("size is small, medium, large or an object of counts")
+        raise ValueError(f"size is {', '.join(SIZES)} or an object of counts, not {size!r}")
     chosen = SIZES["small"]
     for name, value in size.items():
-        if name == "base" and value in SIZES:
+        if name == "base" and isinstance(value, str) and value in SIZES:
             continue
         if name not in asdict(chosen):
             raise ValueError(f"unknown count {name!r}; known: {', '.join(asdict(chosen))}")
