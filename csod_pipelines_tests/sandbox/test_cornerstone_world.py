@@ -136,6 +136,11 @@ def test_the_large_world_is_ready_soon_and_still_knows_everybody():
     api = Api(size="large")
     assert time.process_time() - started < 20
     assert len(api.core.portal.store.users) == 1_000_000 and len(api.core.portal.store.ous) == 100_000
+    ous = {row["external_id"]: row for row in rows(api, "ous")}
+    assert sum(ref.startswith("COUNTRY-") for ref in ous) > 200 and sum(ref.startswith("REGION-") for ref in ous) > 4_000
+    paris, france = ous["REGION-FR-75C"], ous["COUNTRY-FR"]
+    assert ous["REGION-FR-IDF"]["parent_id"] == france["id"] and paris["parent_id"] == ous["REGION-FR-IDF"]["id"]
+    assert ous["SITE-BRUSSELS"]["time_zone"] and ous["SITE-BRUSSELS"]["parent_id"] == ous["COUNTRY-BE"]["id"]
     row = api.get(EMPLOYEES + "/900001").body["data"]
     for query in ({"externalId": row["externalId"]}, {"userName": row["userName"]}, {"guid": row["guid"]}):
         assert [found["id"] for found in api.get(EMPLOYEES, **query).body["data"]] == [900001]

@@ -1,6 +1,7 @@
 """The organisation a world is born with: divisions, locations, cost centres, positions, groups.
 
-Big worlds take their locations from the tz database: one country OU above each of its cities (iso3166.tab, zone1970.tab).
+Bigger worlds take their locations from reference data: the cities of the tz database below their countries, and in the
+biggest the countries' subdivisions (pycountry: ISO 3166-1 and 3166-2). Time zone labels are those of CLDR's windowsZones.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from importlib import resources
 from csod_pipelines.sandbox.cornerstone.people import Places, mix
 from csod_pipelines.sandbox.cornerstone.rows import CORPORATION, COST_CENTER, DIVISION, GROUP, LOCATION, POSITION, Ou
 from csod_pipelines.sandbox.cornerstone.store import OuTable
-from csod_pipelines.sandbox.cornerstone.timezones import LABELS
+from csod_pipelines.sandbox.cornerstone.timezones import LABELS, label_like
 
 FIRST_OU_ID = 101
+ROOM_FOR_SUBDIVISIONS = 20_000  # OUs; the subdivisions take some 5,000
 CORPORATION_REF = "CORP"
 
 _TOPS = ("Europe", "Americas", "Asia Pacific", "Group Functions")
@@ -73,7 +75,7 @@ def seed_ous(*, seed: int, count: int, epoch: datetime) -> tuple[OuTable, Places
     positions = [add(POSITION, name, f"POS-{i}") for i, name in enumerate(_POSITIONS)]
     add(GROUP, "Fire wardens", "GRP-FIRE")
     if count >= 500:
-        locations += _world_locations(add)
+        locations += _world_locations(add, everywhere=count >= ROOM_FOR_SUBDIVISIONS)
     divisions = _divisions(add, count=max(4, count - len(table)))
     return table, Places(
         divisions=tuple(d.id for d in divisions if d.active),
@@ -109,23 +111,47 @@ def _level(index: int, fan: int) -> int:
     return level
 
 
-def _world_locations(add) -> list[Ou]:
-    countries = dict(line.split("\t") for line in _tz_lines("iso3166.tab"))
+def _world_locations(add, *, everywhere: bool) -> list[Ou]:
+    """Cities of the tz database below their countries, those whose zones have labels of their own; or everywhere, with the
+    countries' subdivisions."""
+    import pycountry  # a small world is up before this is loaded
+
     parents: dict[str, Ou] = {}
-    rows = []
-    for codes, _, zone, *_ in (line.split("\t") for line in _tz_lines("zone1970.tab")):
-        label, code = LABELS.get(zone), codes.split(",")[0]
-        if label is None:
+    sites = []
+    for codes, _, zone, *_ in (line.split("\t") for line in _tz_lines("zone.tab" if everywhere else "zone1970.tab")):
+        label, code = label_like(zone) if everywhere else LABELS.get(zone), codes.split(",")[0]
+        country = pycountry.countries.get(alpha_2=code)
+        if label is None or country is None:
             continue
         if code not in parents:
-            parents[code] = add(
-                LOCATION, countries[code], f"COUNTRY-{code}", facility_type="Country", time_zone=label, address={"country": code}
-            )
+            where = {"facility_type": "Country", "time_zone": label, "address": {"country": code}}
+            parents[code] = add(LOCATION, getattr(country, "common_name", country.name), f"COUNTRY-{code}", **where)
         city = zone.rsplit("/", 1)[1].replace("_", " ")
         address = {"line1": "Main Street 1", "city": city, "country": code}
         ref = f"SITE-{zone.rsplit('/', 1)[1].upper()}"
-        rows.append(add(LOCATION, city, ref, parents[code].id, facility_type="Facility", time_zone=label, address=address))
-    return rows
+        sites.append(add(LOCATION, city, ref, parents[code].id, facility_type="Facility", time_zone=label, address=address))
+    if everywhere:
+        _subdivisions(add, parents)
+    return sites
+
+
+def _subdivisions(add, countries: dict[str, Ou]) -> None:
+    """Parents first: a department of France stands below its region."""
+    import pycountry
+
+    known = {each.code: each for each in pycountry.subdivisions if each.country_code in countries}
+    made: dict[str, Ou] = {}
+
+    def make(code: str) -> Ou:
+        if code not in made:
+            each, country = known[code], countries[known[code].country_code]
+            above = make(each.parent_code) if each.parent_code in known else country
+            where = {"facility_type": "Region", "time_zone": country.time_zone, "address": {"country": each.country_code, "state": code}}
+            made[code] = add(LOCATION, each.name, f"REGION-{code}", above.id, **where)
+        return made[code]
+
+    for code in sorted(known):
+        make(code)
 
 
 def _tz_lines(name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ wall times and abbreviations on the wire come from here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -77,6 +77,24 @@ ZONES: dict[str, str] = {
 }
 
 LABELS: dict[str, str] = {zone: label for label, zone in ZONES.items()}
+
+
+@cache
+def label_like(zone: str) -> str | None:
+    """The label whose zone keeps the same time as this one these years; None where there is none (Lord Howe, Chatham ...)."""
+    return LABELS.get(zone) or _labels_by_time().get(_kept_time(zone))
+
+
+@cache
+def _labels_by_time() -> dict[tuple[timedelta | None, ...], str]:
+    return {_kept_time(zone): label for zone, label in reversed(LABELS.items())}
+
+
+def _kept_time(zone: str) -> tuple[timedelta | None, ...]:
+    """The offset on every day of two years: some change their clocks two days apart."""
+    first = datetime(2024, 1, 1, tzinfo=UTC)
+    rules = ZoneInfo(zone)
+    return tuple((first + timedelta(days=day)).astimezone(rules).utcoffset() for day in range(2 * 365))
 
 
 @cache
