@@ -1,0 +1,49 @@
+"""What Cornerstone should make of marks and results, and when it did otherwise."""
+
+from __future__ import annotations
+
+import pytest
+
+from csod_pipelines.sync.statuses import disappointment, expected_status
+
+BOTH, ONE, NONE = {"1": True, "2": True}, {"1": True, "2": False}, {"1": False, "2": False}
+
+
+@pytest.mark.parametrize(
+    ("attendance", "result", "status"),
+    [
+        (BOTH, True, "Completed"),
+        (ONE, True, "Completed"),
+        (BOTH, False, "Incomplete"),
+        (BOTH, None, "Incomplete"),
+        (NONE, None, "No Show"),
+        (NONE, True, "No Show"),
+        ({}, True, "Completed"),
+        ({}, None, "Incomplete"),
+    ],
+)
+def test_a_submitted_row_gets_this_status(attendance: dict[str, bool], result: bool | None, status: str) -> None:
+    assert expected_status(attendance=attendance, result=result) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "attendance", "result", "code"),
+    [
+        ("Incomplete", BOTH, True, "pass_not_completed"),
+        ("Incomplete", ONE, True, "pass_not_completed"),
+        ("Completed", ONE, True, None),
+        ("Incomplete", BOTH, None, None),
+        ("Incomplete", BOTH, False, None),
+        ("Incomplete", {}, True, None),
+        ("Incomplete", NONE, True, None),
+        ("Completed", NONE, None, "absence_completed"),
+        ("Completed", NONE, True, "absence_completed"),
+        ("No Show", NONE, None, None),
+        ("Completed", {}, None, None),
+        ("Completed", BOTH, None, None),
+    ],
+)
+def test_a_pass_kept_incomplete_and_an_absence_completed_disappoint(
+    status: str, attendance: dict[str, bool], result: bool | None, code: str | None
+) -> None:
+    assert disappointment(status=status, attendance=attendance, result=result) == code
