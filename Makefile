@@ -64,6 +64,10 @@ check: $(STAMP) ## lint, types, import rules, dependencies
 bench: $(STAMP) ## measure (ONLY=name, FULL=1 for the long figures)
 	@$(BIN)/python -m csod_pipelines_tests.bench $(if $(ONLY),--only "$(ONLY)") $(if $(FULL),--full) $(ARGS)
 
+.PHONY: mutants
+mutants: $(STAMP) ## change every rule of sync in every small way: each must make a test fail (about an hour)
+	@nice -n 10 $(BIN)/python -m csod_pipelines_tests.mutants $(ARGS)
+
 .PHONY: audit
 audit: $(STAMP) ## look the locked packages up among the known vulnerabilities; exits 3 where that is impossible
 	@$(BIN)/python -m csod_pipelines_tests.audit

@@ -230,7 +230,7 @@ def administrate_options(settings: Settings) -> AdministrateOptions:
         auth_url=access.auth_url,
         api_url=access.api_url,
         client_id=access.client_id,
-        client_secret=access.client_secret,
+        client_secret=access.now("client_secret"),
         ui_url=administrate_ui(settings),
         feed_overlap_seconds=min(FEED_OVERLAP_SECONDS, int(4 * settings.feed_seconds)),
         region=config.administrate.region,
@@ -246,7 +246,7 @@ def cornerstone_options(settings: Settings) -> CornerstoneOptions:
     return CornerstoneOptions(
         base_url=access.base_url,
         client_id=access.client_id,
-        client_secret=access.client_secret,
+        client_secret=access.now("client_secret"),
         actor=access.actor,
         portal=portal_name(settings),
         provider=config.catalogue.provider,

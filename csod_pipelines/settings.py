@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from csod_pipelines.access import AdministrateAccess, CornerstoneAccess
 from csod_pipelines.config import Config
 
 PREFIX = "CSOD_PIPELINES_"
@@ -65,43 +66,6 @@ _EXAMPLES: Mapping[str, str] = {
 
 class SettingsError(Exception):
     """A setting is missing or mistyped. The message names the key, where it is set, and an example."""
-
-
-class AdministrateAccess(BaseModel):
-    """``webhook_secret`` may hold several, separated by commas: all are accepted, the first is given out."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    auth_url: str = ""
-    api_url: str = ""
-    client_id: str = ""
-    client_secret: str = Field(default="", repr=False)
-    webhook_secret: str = Field(default="", repr=False)
-
-    @property
-    def webhook_secrets(self) -> tuple[str, ...]:
-        return _several(self.webhook_secret)
-
-
-class CornerstoneAccess(BaseModel):
-    """``webhook_api_key`` may hold several, separated by commas: all are accepted. ``actor``: acting user's id."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    base_url: str = ""
-    client_id: str = ""
-    client_secret: str = Field(default="", repr=False)
-    webhook_api_key: str = Field(default="", repr=False)
-    actor: str = ""
-
-    @field_validator("base_url")
-    @classmethod
-    def _without_slash(cls, value: str) -> str:
-        return value.rstrip("/")
-
-    @property
-    def webhook_api_keys(self) -> tuple[str, ...]:
-        return _several(self.webhook_api_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,10 +207,6 @@ def read_config(path: Path | None) -> Config:
 def variable(field: str) -> str:
     """The environment variable of a field: ``administrate.auth_url`` -> CSOD_PIPELINES_ADMINISTRATE_AUTH_URL."""
     return PREFIX + field.replace(".", "_").upper()
-
-
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _with_driver(url: str, *, driver: str) -> str:

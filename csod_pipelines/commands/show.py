@@ -9,14 +9,20 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 class Failed(Exception):
     """A command could not do its work; the message says what was tried and what to do next."""
 
 
+def plain(text: str) -> str:
+    """Without the controls by which a record's title could move the cursor or rename the window. Lines stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
+    print(plain(text), flush=True)  # noqa: T201
 
 
 def as_json(value: Any) -> None:
@@ -33,7 +39,8 @@ def table(rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
     for name in rows[0]:
         shown.add_column(str(name).replace("_", " "), overflow="fold")
     for row in rows:
-        shown.add_row(*("" if row.get(name) is None else str(row[name]) for name in rows[0]))
+        # Text, not str: rich would read a title in square brackets as markup.
+        shown.add_row(*(Text("" if row.get(name) is None else plain(str(row[name]))) for name in rows[0]))
     Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 200).print(shown)
 
 

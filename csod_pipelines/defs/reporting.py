@@ -3,6 +3,7 @@
 Totals only; rows appear in one bounded table and hold ids and states, never names or addresses (the engine sees to it).
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,9 @@ _VERSION = dg.DataVersion("in step")
 _VERSION_TAG = "dagster/data_version"
 
 PARKED_COLUMNS = ("since", "subject", "flow", "reason", "do")
+
+_MARKUP = re.compile(r"[\\`*_\[\]()<>#|!&~]")
+_ESCAPED = r"\\\g<0>"
 
 #: Ends after which nothing was done, whatever the run was asked for.
 _NOT_DONE = ("lease_held", "off", "braked")
@@ -177,7 +181,7 @@ def metadata(totals: Totals | None) -> dict[str, Any]:
         return {}
     shown: dict[str, Any] = dict(totals.as_metadata())
     if totals.done:
-        shown["done"] = dg.MetadataValue.md("\n".join(f"- {what}: {number}" for what, number in sorted(totals.done.items())))
+        shown["done"] = markdown([f"{what}: {number}" for what, number in sorted(totals.done.items())])
     if totals.sample:
         shown["operations"] = table(totals.sample, columns=COLUMNS)
     return shown
@@ -198,6 +202,15 @@ def together(several: Sequence[Totals]) -> Totals:
     for totals in several:
         whole.add(totals)
     return whole
+
+
+def markdown(lines: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """The lines as a list. They quote vendors, so nothing in them is markup, and none of them becomes two."""
+    return dg.MetadataValue.md("\n".join(f"- {_MARKUP.sub(_ESCAPED, one_line(line))}" for line in lines))
+
+
+def one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def in_words(totals: Totals) -> str:

@@ -15,6 +15,8 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from csod_pipelines.gateway.app import Gateway, Wiring
+from csod_pipelines.gateway.connections import BoundedHead
+from csod_pipelines.gateway.once import OnceInAWhile
 from csod_pipelines.gateway.refusals import Reason, Rejected
 from csod_pipelines.gateway.verify import ApiKey, SharedSecret
 from csod_pipelines.model.keys import SystemName
@@ -23,6 +25,7 @@ from csod_pipelines.store import inbox
 from csod_pipelines.store.database import Database, connect
 
 EXIT_USAGE = 64
+STATUS_SECONDS = 1.0  # anybody may ask for the health page; the answer must not cost a query each time
 CONNECTIONS = 2  # one for the writer, one for /readyz and /metrics
 MAX_CONNECTIONS_AT_ONCE = 1_024
 
@@ -41,7 +44,7 @@ def wiring_of(settings: Settings, *, database: Database) -> Wiring:
 
     return Wiring(
         store=store,
-        status=status,
+        status=OnceInAWhile(status, seconds=STATUS_SECONDS),
         checks={
             SystemName.ADMINISTRATE: (SharedSecret(settings.administrate.webhook_secrets),),
             SystemName.CORNERSTONE: (ApiKey(settings.cornerstone.webhook_api_keys),),
@@ -77,6 +80,8 @@ def _server(gateway: Gateway) -> uvicorn.Server:
     # No access log: the path may hold a token. A vendor whose connection is kept open for a minute saves a handshake.
     config = uvicorn.Config(
         gateway.app(),
+        http=BoundedHead,
+        ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -11,7 +11,7 @@ import base64
 import binascii
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,7 +42,7 @@ class Check(Protocol):
 class SharedSecret:
     """Administrate: the password of Basic credentials (any user name), or the token in the path."""
 
-    secrets: Sequence[str] = field(repr=False)
+    secrets: Iterable[str] = field(repr=False)
     needs_body: bool = False
 
     def passes(self, envelope: Envelope) -> bool:
@@ -56,7 +56,7 @@ class SharedSecret:
 class ApiKey:
     """Cornerstone: the key that its endpoint screen generated."""
 
-    keys: Sequence[str] = field(repr=False)
+    keys: Iterable[str] = field(repr=False)
     needs_body: bool = False
 
     def passes(self, envelope: Envelope) -> bool:
@@ -86,7 +86,7 @@ class Hmac:
         return found
 
 
-def matches_any(given: str, secrets: Sequence[str]) -> bool:
+def matches_any(given: str, secrets: Iterable[str]) -> bool:
     """Looks at every secret whatever the first ones say, so that the time tells nothing."""
     found = False
     for secret in secrets:

@@ -30,7 +30,7 @@ def install_webhooks(variables: Mapping[str, str], *, gateway: str, say: Callabl
 
 
 def _install_administrate(administrate: AdministrateSystem, *, settings: Settings, gateway: str) -> str:
-    credentials = Credentials(user=USER, password=settings.administrate.webhook_secrets[0])
+    credentials = Credentials(user=USER, password=next(iter(settings.administrate.webhook_secrets)))
     notify = settings.config.administrate.webhook_notify
     report = install(administrate.client, gateway, credentials, instance=settings.instance, notify=notify)
     installed = len(report.created) + len(report.updated) + len(report.unchanged)
@@ -42,7 +42,7 @@ def _install_cornerstone(settings: Settings, *, gateway: str) -> str:
     base = settings.cornerstone.base_url
     url = f"{gateway}/webhooks/cornerstone"
     if urlsplit(base).hostname in SANDBOX_HOSTS:
-        endpoint = {"endpoint": {"url": url, "api_key": settings.cornerstone.webhook_api_keys[0]}}
+        endpoint = {"endpoint": {"url": url, "api_key": next(iter(settings.cornerstone.webhook_api_keys))}}
         answer = requests.post(f"{base}/_sandbox/webhooks", json=endpoint, timeout=10)
         if answer.ok:
             return f"Cornerstone delivers to {url}"

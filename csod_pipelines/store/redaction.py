@@ -45,8 +45,8 @@ def redact(body: bytes, content_type: str = "") -> bytes:
     if stripped[:1] in (b"{", b"["):
         try:
             return orjson.dumps(_clean(orjson.loads(stripped)))
-        except orjson.JSONDecodeError:
-            pass  # truncated or malformed: kept as text, for it is the evidence
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+            pass  # truncated, malformed or nested beyond reason: kept as text, for it is the evidence
     text = body.decode("utf-8", "replace")
     if "form-urlencoded" in content_type or re.fullmatch(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*", text):
         return urlencode([(k, REMOVED if _secret(k) else v) for k, v in parse_qsl(text, keep_blank_values=True)]).encode()

@@ -13,10 +13,12 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
 from csod_pipelines.model.keys import SystemName
+from csod_pipelines.systems.errors import Malformed
 
 KINDS = ("endpoint", "field", "rule", "switch")
 PROVENANCES = ("documented", "seen in a client", "inferred", "guess")
@@ -79,9 +81,9 @@ class Contract:
         return row
 
     def path(self, name: str, **parts: object) -> str:
-        """The path of an endpoint with its ``{placeholders}`` filled in."""
+        """The path of an endpoint with its ``{placeholders}`` filled in. An id may come from a webhook: it stays one segment."""
         path = str(self.row(name, kind="endpoint").value)
-        return path.format(**parts) if parts else path
+        return path.format(**{place: segment(part) for place, part in parts.items()}) if parts else path
 
     def switch(self, name: str) -> bool:
         return bool(self.row(name, kind="switch").value)
@@ -120,6 +122,14 @@ class Contract:
         for name, value in values.items():
             rows[name] = replace(self.row(name), value=value, overridden=True)
         return replace(self, rows=MappingProxyType(rows))
+
+
+def segment(part: object) -> str:
+    """As one segment of a path, whatever it holds. Raises Malformed for what would be another path even when quoted."""
+    text = quote(str(part), safe="")
+    if text in ("", ".", ".."):
+        raise Malformed(f"{part!r} cannot be an id in an address")
+    return text
 
 
 def load(system: SystemName, *, override: Path | None = None) -> Contract:

@@ -15,6 +15,14 @@ FETCH_SECONDS = 10.0
 FETCH_ATTEMPTS = 2
 
 
+#: A function where the secret may be replaced while we run.
+Secret = str | Callable[[], str]
+
+
+def spoken(secret: Secret) -> str:
+    return secret if isinstance(secret, str) else secret()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     value: str

@@ -6,7 +6,6 @@ repeated at most twice with a short random pause. Nothing here knows what a body
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
@@ -91,6 +90,13 @@ class _NoNetrc(AuthBase):
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         return r
+
+
+class _OneStep(requests.Session):
+    """Never looks where a redirect leads: requests would read its body to the end to find out, however large it is."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class Transport:
@@ -264,7 +270,7 @@ class Transport:
         if not answer.body.strip():
             return answer
         try:
-            return replace(answer, data=json.loads(answer.body))
+            return replace(answer, data=wire.parsed(answer.body))
         except ValueError as err:
             raise wire.unreadable(answer.status, answer.body, where=where, writes=call.writes, request_id=answer.request_id) from err
 
@@ -272,7 +278,7 @@ class Transport:
         """One a thread; a forked child must not share its parent's sockets."""
         session = getattr(self._local, "session", None)
         if session is None or self._local.pid != os.getpid():
-            session = requests.Session()
+            session = _OneStep()
             adapter = self.house.adapter or HTTPAdapter(pool_connections=2, pool_maxsize=4, max_retries=0)
             session.mount("http://", adapter)
             session.mount("https://", adapter)

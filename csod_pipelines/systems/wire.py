@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from http.client import HTTPException
+from typing import Any
 
 import requests
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -13,6 +16,8 @@ from csod_pipelines.systems.errors import Indeterminate, Malformed, Unavailable,
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+REPLACEMENT = "\ufffd"
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class BodyError(Exception):
@@ -84,6 +89,24 @@ def unreadable(status: int, body: bytes, *, where: str, writes: bool, request_id
     if status < 400 and body.lstrip()[:1] in (b"{", b"["):
         return Unavailable(text, status=status, request_id=request_id)
     return Malformed(text, status=status, request_id=request_id)
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON value. Raises ValueError, also for one that is nested beyond reason. What no database and no other vendor takes
+    (half a surrogate pair, a zero character) is replaced: one such name would stop its record, and a scan with it."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+        return _storable(value) if _ODD.search(body) else value
+    except RecursionError as err:
+        raise ValueError("nested too deeply") from err
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(inner) for name, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def excerpt(body: bytes, limit: int = 200) -> str:

@@ -69,9 +69,9 @@ def test_each_library_gets_the_driver_it_can_use() -> None:
 
 def test_a_port_of_the_sandbox_is_not_taken_for_a_part_of_its_section() -> None:
     settings = load_settings(
-        {"CSOD_PIPELINES_ADMINISTRATE_PORT": "0", "CSOD_PIPELINES_ADMINISTRATE_API_URL": "http://x"}, need=NEED_NOTHING
+        {"CSOD_PIPELINES_ADMINISTRATE_PORT": "0", "CSOD_PIPELINES_ADMINISTRATE_API_URL": "https://x"}, need=NEED_NOTHING
     )
-    assert (settings.ports.administrate, settings.administrate.api_url) == (0, "http://x")
+    assert (settings.ports.administrate, settings.administrate.api_url) == (0, "https://x")
 
 
 def test_an_unknown_key_in_the_file_is_refused_by_its_full_name(tmp_path: Path) -> None:

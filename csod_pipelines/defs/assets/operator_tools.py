@@ -6,7 +6,7 @@ import dagster as dg
 
 from csod_pipelines.defs.assets import JOB_TAG, OWNERS
 from csod_pipelines.defs.forms import TraceForm
-from csod_pipelines.defs.reporting import COLUMNS, PARKED_COLUMNS, table
+from csod_pipelines.defs.reporting import COLUMNS, PARKED_COLUMNS, markdown, one_line, table
 from csod_pipelines.defs.resources import House
 
 TRACE_OP = "tell_story"
@@ -34,10 +34,9 @@ on which side, with which outcome.
 def trace_record(context: dg.AssetExecutionContext, config: TraceForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
     story = house.engine.trace(config.kind, config.id)
     for line in story.lines:
-        context.log.info("%s", line)
+        context.log.info("%s", one_line(line))
     shown = {"operations": table(story.rows, columns=COLUMNS)} if story.rows else {}
-    told = "\n".join(f"- {line}" for line in story.lines)
-    yield dg.MaterializeResult(metadata={"record": f"{config.kind} {config.id}", "story": dg.MetadataValue.md(told), **shown})
+    yield dg.MaterializeResult(metadata={"record": f"{config.kind} {config.id}", "story": markdown(story.lines), **shown})
 
 
 @dg.multi_asset(

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 from csod_pipelines.systems.administrate.options import AdministrateOptions
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.errors import Malformed, Unauthorized
-from csod_pipelines.systems.tokens import FETCH_ATTEMPTS, FETCH_SECONDS, Token
+from csod_pipelines.systems.tokens import FETCH_ATTEMPTS, FETCH_SECONDS, Token, spoken
 from csod_pipelines.systems.transport import Call, Transport
 from csod_pipelines.systems.wire import excerpt
 
@@ -18,7 +18,7 @@ def with_path(url: str, path: str) -> str:
 
 
 def fetch(transport: Transport, *, options: AdministrateOptions, contract: Contract) -> Token:
-    form = {"grant_type": "client_credentials", "client_id": options.client_id, "client_secret": options.client_secret}
+    form = {"grant_type": "client_credentials", "client_id": options.client_id, "client_secret": spoken(options.client_secret)}
     answer = transport.send(
         Call(
             method="POST",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from csod_pipelines.systems.tokens import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,7 @@ class AdministrateOptions:
     auth_url: str
     api_url: str
     client_id: str
-    client_secret: str
+    client_secret: Secret = field(repr=False)
     ui_url: str | None = None
     region: str | None = None
     vendor_field: str = "training_provider"

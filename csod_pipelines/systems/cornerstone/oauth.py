@@ -7,7 +7,7 @@ import json
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.cornerstone.options import CornerstoneOptions
 from csod_pipelines.systems.errors import Malformed, Unauthorized
-from csod_pipelines.systems.tokens import FETCH_ATTEMPTS, FETCH_SECONDS, Token
+from csod_pipelines.systems.tokens import FETCH_ATTEMPTS, FETCH_SECONDS, Token, spoken
 from csod_pipelines.systems.transport import Call, Transport
 from csod_pipelines.systems.wire import excerpt
 
@@ -15,7 +15,7 @@ from csod_pipelines.systems.wire import excerpt
 def fetch(transport: Transport, *, options: CornerstoneOptions, contract: Contract) -> Token:
     body = {
         "clientId": options.client_id,
-        "clientSecret": options.client_secret,
+        "clientSecret": spoken(options.client_secret),
         "grantType": "client_credentials",
         "scope": options.scope,
     }

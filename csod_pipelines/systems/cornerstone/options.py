@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from csod_pipelines.systems.tokens import Secret
 
 #: Fixed type ids (csod.dev, organizational units).
 CORPORATION, DIVISION, LOCATION = 1, 2, 32
@@ -30,7 +32,7 @@ class CornerstoneOptions:
 
     base_url: str
     client_id: str
-    client_secret: str
+    client_secret: Secret = field(repr=False)
     actor: str
     portal: str = "portal"
     scope: str = "all"
