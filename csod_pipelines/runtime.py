@@ -220,6 +220,8 @@ def engine_options(settings: Settings) -> EngineOptions:
         },
         brake_minimum=config.brakes.minimum,
         empty_side=config.brakes.empty_side,
+        inbox_days=config.retention.inbox_days,
+        body_days=config.retention.exchange_body_days,
         write_limit_in_ten_minutes=config.brakes.writes_in_ten_minutes,
     )
 

@@ -24,7 +24,7 @@ from csod_pipelines.engine.reconcile import differences, reconcile
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.store import checkpoints, leases, work
+from csod_pipelines.store import checkpoints, leases, retention, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.sync.directions import flow_of
@@ -188,6 +188,12 @@ class Engine:
             return [step for kind in (kinds or PLANNED_KINDS) for drift in differences(ctx, kind) for step in drift.steps]
         finally:
             lane.reset(token)
+
+    def expire(self) -> list[str]:
+        """Make the months to come and drop those whose bodies have been kept long enough; the partitions dropped."""
+        with self._database.begin() as conn:
+            retention.ensure_partitions(conn)
+            return retention.drop_expired(conn, inbox_days=self._options.inbox_days, body_days=self._options.body_days)
 
     def waiting(self, flow: Flow) -> Waiting:
         with self._database.read() as conn:

@@ -49,8 +49,12 @@ class FakeEngine:
     deliveries: dict[str, int] = field(default_factory=dict)
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
     operation_rows: list[dict[str, Any]] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     asked_run: str | None = None
     calls: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
+
+    def expire(self) -> list[str]:
+        return self.expired
 
     def _run(self, name: str, subject: Any, told: dict[str, Any]) -> Totals:
         self.calls.append((name, subject, told))
