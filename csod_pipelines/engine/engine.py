@@ -8,6 +8,7 @@ from uuid import UUID
 
 from csod_pipelines.engine import tell
 from csod_pipelines.engine.baseline import import_kind
+from csod_pipelines.engine.baseline_plan import KINDS, ImportPlan, Planned
 from csod_pipelines.engine.brakes import Brakes
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
@@ -32,6 +33,8 @@ from csod_pipelines.systems.base import Clock, Seams, System
 from csod_pipelines.systems.errors import VendorError
 
 Progress = Callable[[Totals], None]
+
+PLANNED_COUNTS = "import:planned"
 
 #: What ``plan`` without a kind looks at, parents first.
 PLANNED_KINDS = tuple(Kind)
@@ -117,6 +120,26 @@ class Engine:
         return self._exclusively(
             f"import:{kind}", owner, mode, Flow.IMPORT, progress, lambda ctx, told: import_kind(ctx, kind, progress=told)
         )
+
+    def plan_import(self, *, told: Callable[[Planned], None] = lambda planned: None, progress: Progress | None = None) -> ImportPlan:
+        """What an import of every kind would do. Writes nothing to a vendor; the counts are kept, so that an import can say how
+        much is left."""
+        ctx, plan = self.context(dry=True), ImportPlan(told=told)
+        token = lane.set("batch")
+        try:
+            for kind in KINDS:
+                import_kind(ctx, kind, progress=progress, plan=plan)
+        finally:
+            lane.reset(token)
+        with self._database.begin() as conn:
+            checkpoints.put(conn, PLANNED_COUNTS, plan.per_kind())
+        return plan
+
+    def planned_counts(self) -> dict[str, int]:
+        """Records of each kind that the last plan of an import found; empty without one."""
+        with self._database.read() as conn:
+            found = checkpoints.get(conn, PLANNED_COUNTS)
+        return dict(found.value) if found is not None else {}
 
     def reconcile(
         self, kind: Kind, *, mode: str, owner: str, day: str | None = None, progress: Callable[[Totals], None] | None = None
