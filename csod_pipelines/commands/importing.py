@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from csod_pipelines.runtime import House
 
 PLAIN_SECONDS = 10.0
-FIELDS = ("what", "cornerstone", "name", "e-mail", "org unit", "would", "administrate", "reason", "what to do")
+LEASE_TRIES, LEASE_TRY_SECONDS = 8, 5.0
+FIELDS: tuple[str, ...] = ("what", "cornerstone", "name", "e-mail", "org unit", "would", "administrate", "reason", "what to do")
 NOBODY = "Nobody is messaged: an import writes accounts, contacts, locations, categories and vendor values, and no registration."
 
 
@@ -121,7 +122,7 @@ def _apply(house: House, *, portal: str, json: bool) -> None:
     ends: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         with _shown(house, kind, counts.get(kind.value)) as progress:
-            totals = house.engine.import_baseline(kind, mode="apply", owner=f"command:{os.getpid()}", progress=progress)
+            totals = _imported(house, kind, progress)
         ends[kind.value] = dict(totals.as_metadata()) | {"done": dict(totals.done)}
         if not json:
             say(f"{kind.value.replace('_', ' ')}: {_in_words(totals)}")
@@ -129,6 +130,18 @@ def _apply(house: House, *, portal: str, json: bool) -> None:
         as_json(ends)
     elif any(end["changes_parked"] for end in ends.values()):
         say("Records were set aside: csod-pipelines parked says who must mend what.")
+
+
+def _imported(house: House, kind: Kind, progress: Callable[[Totals], None]) -> Totals:
+    """The lease of an import that was killed runs out after half a minute; one that is at work keeps renewing it."""
+    for attempt in range(LEASE_TRIES):
+        totals = house.engine.import_baseline(kind, mode="apply", owner=f"command:{os.getpid()}", progress=progress)
+        if totals.stopped_reason != "lease_held":
+            return totals
+        if not attempt:
+            say(f"{kind.value.replace('_', ' ')}: another import is at work, or was killed within the last half minute; waiting")
+        time.sleep(LEASE_TRY_SECONDS)
+    raise Failed(f"another import of {kind.value.replace('_', ' ')} is at work; nothing was done beside it")
 
 
 def _in_words(totals: Totals) -> str:

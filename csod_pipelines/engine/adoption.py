@@ -23,7 +23,7 @@ from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.translate import natural_key, session_number
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
-COLUMNS = ("kind", "administrate", "cornerstone", "name", "reason", "administrate_link", "cornerstone_link")
+COLUMNS: tuple[str, ...] = ("kind", "administrate", "cornerstone", "name", "reason", "administrate_link", "cornerstone_link")
 BY_ID, BY_MAIL, BY_PATH = "the Cornerstone id stands on it", "same e-mail address and family name", "same path of names"
 BY_CODE, BY_NUMBER, BY_START = "same code", "same session id", "same course, start and place"
 BY_SEAT = "same person and session"
