@@ -15,6 +15,7 @@ from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.scope import why_not_created
+from csod_pipelines.engine.to_dos import DONE
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
@@ -54,7 +55,7 @@ CREATES_FROM: dict[Kind, tuple[SystemName, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One unit that would write, and what."""
+    """One unit that would write, and what. No steps: nothing differs any more, and what stood to be done by hand is to be closed."""
 
     subject: str
     steps: tuple[Step, ...]
@@ -71,9 +72,9 @@ def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
         if subject in aside:
             continue  # waits for a person, who is told elsewhere
         dry.steps = []
-        _plan_one(dry, subject)
+        end = _plan_one(dry, subject)
         steps = tuple(step for step in dry.steps if kind not in (Kind.ENROLLMENT, Kind.OUTCOME) or step.kind is kind)
-        if steps:
+        if steps or (end is not None and end.reason == DONE):
             yield Drift(subject=subject, steps=steps)
 
 
