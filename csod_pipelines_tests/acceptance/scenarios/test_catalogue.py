@@ -161,6 +161,17 @@ def test_the_place_of_an_event_is_the_place_of_its_parts(stage: Stage) -> None:
     quiet(stage)
 
 
+def test_a_minimum_that_went_down_with_the_seats_comes_back_with_them(stage: Stage) -> None:
+    event = stage.event(places=2)
+    stage.settle()
+    for held, shown in ((2, (0, 0)), (1, (1, 1))):
+        stage.administrate.act("reserve_places", id=event.id, quantity=held)
+        stage.reconcile(Kind.OFFERING)
+        stage.settle()
+        assert (event.session["minimum_registration"], event.session["maximum_registration"]) == shown
+    quiet(stage)
+
+
 def test_a_cancelled_event_withdraws_everybody_and_closes_its_seats(stage: Stage) -> None:
     event, people = stage.event(), [stage.person() for _ in range(3)]
     for person in people:
