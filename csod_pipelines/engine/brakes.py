@@ -178,12 +178,6 @@ def _written_side(kind: Kind) -> SystemName:
     return DIRECTIONS[kind].owner.peer if kind in DIRECTIONS else SystemName.ADMINISTRATE
 
 
-def foresee(ctx: Context, intents: Sequence[Intent]) -> None:
-    """Ask for all writes of a batch before the first of them is made."""
-    if not ctx.dry and intents and ctx.live(intents[0].flow):
-        ctx.brakes.check(intents[0].flow, intents)
-
-
 def refuse_empty_side(ctx: Context, kind: Kind, system: SystemName, rows: int) -> None:
     """A side that shows nothing although many links live lost a permission, not its records. Raises BrakeOn, always."""
     if rows:

@@ -27,6 +27,7 @@ class LeaseGuard:
         self._subjects: dict[str, None] = {}
         self._drainer: str | None = None
         self._renewed = 0.0
+        self.allowed = 0  # calls that were let pass
 
     def hold(self, subject: str) -> None:
         if not self._subjects:

@@ -22,7 +22,7 @@ from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
 from csod_pipelines.store import ledger
-from csod_pipelines.systems.errors import Forbidden, Indeterminate, Permanent, RateLimited, Refused, Unauthorized, Unavailable
+from csod_pipelines.systems.errors import Forbidden, Indeterminate, LeaseLost, Permanent, RateLimited, Refused, Unauthorized, Unavailable
 
 FORBIDDEN_PAUSE_SECONDS = 900.0
 UNAVAILABLE_PAUSE_SECONDS = 5.0
@@ -159,6 +159,14 @@ def _refuse_all_unless_live(ctx: Context, intents: Sequence[Intent]) -> None:
         raise would
 
 
+def foresee(ctx: Context, intents: Sequence[Intent]) -> None:
+    """Writes that will be made one by one are asked for together before the first of them: a plan notes every one, a brake
+    counts all. Without it a plan would show one write where many follow, and releasing that plan would release only one."""
+    _refuse_all_unless_live(ctx, intents)
+    if intents:
+        ctx.brakes.check(intents[0].flow, intents)
+
+
 def _opening(ctx: Context, operation: Operation, *, settle_seconds: float | None, braked: Counted | None = None) -> ledger.Opening:
     intent = operation.intent
     a, c = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
@@ -194,7 +202,8 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
     """Commit the intents, then run the body: the vendor calls made inside belong to all of them.
 
     The body closes what succeeded, in its own transaction. What it raises closes the rest: Refused (re-raised) as a
-    failure, a call that never left as ``not_sent``, an unknown fate as ``unknown``; the last two become Later.
+    failure, a call that never left as ``not_sent``, an unknown fate as ``unknown``; the last two become Later. A worker that
+    lost its unit before its first call sent nothing either; after it, the operation stays open for whoever looks next.
     """
     _refuse_all_unless_live(ctx, intents)
     braked = ctx.brakes.check(intents[0].flow, intents) if intents else []
@@ -205,8 +214,13 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
     with ctx.database.begin() as conn:
         ledger.open_all(conn, openings)
     token = ledger.current_operation.set(tuple(operation.id for operation in opened))
+    allowed = ctx.guard.allowed
     try:
         yield opened
+    except LeaseLost as err:
+        if ctx.guard.allowed == allowed:
+            _close_all(ctx, opened, OperationOutcome.NOT_SENT, "taken_over", err)
+        raise
     except RateLimited as err:
         _close_all(ctx, opened, OperationOutcome.NOT_SENT, "vendor_limit", err)
         raise Later("vendor_limit", until=err.until, count_attempt=False) from err

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from csod_pipelines.engine.brakes import foresee
 from csod_pipelines.engine.context import Context, End
-from csod_pipelines.engine.operations import Operation, operation, operations, refused_end
+from csod_pipelines.engine.operations import Operation, foresee, operation, operations, refused_end
 from csod_pipelines.engine.places import OfferingFacts, Seat
 from csod_pipelines.engine.roster_links import (
     DONE,
@@ -154,21 +153,17 @@ def _give_up_late_ones(ctx: Context, offering: OfferingFacts, entries: Sequence[
 
 
 def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat]) -> Ends:
-    ends: Ends = {}
+    ends, entries = _but_refused(offering, entries, "withdraw")
     why = {"offering": "cancelled"} if offering.cancelled else {}  # the brake counts a cancelled event once
-    foresee(
-        ctx, [intent_for(ctx, subject, e, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why) for e in entries]
-    )
-    for entry in entries:
+    intents = [
+        intent_for(ctx, subject, e, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why) for e in entries
+    ]
+    foresee(ctx, intents)
+    for entry, intent in zip(entries, intents, strict=True):
         ids: tuple[UUID, ...] = ()
         assert entry.row is not None
-        if refused_before(entry, offering, "withdraw"):
-            ends[pair_of(entry)] = End(disposition=Disposition.FAILED, reason="refused_before")
-            continue
         try:
-            with operation(
-                ctx, intent_for(ctx, subject, entry, "withdrawn", C, "cancelled_in_administrate", session=offering.session_id, **why)
-            ) as op:
+            with operation(ctx, intent) as op:
                 ids = (op.id,)
                 link = entry.link or claimed_link(ctx, offering, entry, C, entry.row.id)
                 with ctx.database.begin() as conn:
@@ -184,15 +179,19 @@ def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Seque
     return ends
 
 
+def _but_refused(offering: OfferingFacts, entries: Sequence[Seat], action: str) -> tuple[Ends, list[Seat]]:
+    """The ends of those whose same wish was refused before, and everybody else."""
+    refused = End(disposition=Disposition.FAILED, reason="refused_before")
+    again = {pair_of(entry): refused for entry in entries if refused_before(entry, offering, action)}
+    return again, [entry for entry in entries if pair_of(entry) not in again]
+
+
 # ---- Cornerstone -> Administrate ----
 
 
 def enroll(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat]) -> Ends:
     """One registration document for all; a refused batch is halved, as in register()."""
-    again = {
-        pair_of(e): End(disposition=Disposition.FAILED, reason="refused_before") for e in entries if refused_before(e, offering, "enroll")
-    }
-    fresh = [entry for entry in entries if pair_of(entry) not in again]
+    again, fresh = _but_refused(offering, entries, "enroll")
     return again | (_enroll_batch(ctx, subject, offering, fresh) if fresh else {})
 
 
@@ -240,17 +239,15 @@ def cancel(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequenc
 
 
 def _each_learner(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat], *, action: str, reason: str) -> Ends:
-    ends: Ends = {}
-    foresee(ctx, [intent_for(ctx, subject, entry, action, A, reason, event=offering.event_id) for entry in entries])
-    for entry in entries:
+    ends, entries = _but_refused(offering, entries, action)
+    intents = [intent_for(ctx, subject, entry, action, A, reason, event=offering.event_id) for entry in entries]
+    foresee(ctx, intents)
+    for entry, intent in zip(entries, intents, strict=True):
         ids: tuple[UUID, ...] = ()
         assert entry.learner is not None
         link = entry.link
-        if refused_before(entry, offering, action):
-            ends[pair_of(entry)] = End(disposition=Disposition.FAILED, reason="refused_before")
-            continue
         try:
-            with operation(ctx, intent_for(ctx, subject, entry, action, A, reason, event=offering.event_id)) as op:
+            with operation(ctx, intent) as op:
                 ids = (op.id,)
                 link = claimed_link(ctx, offering, entry, A, entry.learner.id, asked=A.value)
                 if action == "reactivated":

@@ -37,7 +37,7 @@ def work_one(ctx: Context, claim: Claim) -> End | None:
     try:
         return _worked(ctx, claim)
     except Fenced:  # noticed as its end was to be written: whatever that was, it is the new holder's to say
-        ctx.totals.dispositions["taken_over"] += 1
+        _look_again(ctx, claim)
         return None
 
 
@@ -75,7 +75,7 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
         _postpone(ctx, ctx.claims[name], "credentials_refused", seconds=SECOND_LOOK_SECONDS, count_attempt=False)
         raise
     except (LeaseLost, Fenced):
-        ctx.totals.dispositions["taken_over"] += 1
+        _look_again(ctx, ctx.claims[name])
     except Exception as err:  # noqa: BLE001
         # A fault of our own in one unit must not stop the others: it is told with its trace, tried again, and then parked.
         _log.exception("unit %s failed: %s", ctx.claims[name].subject, type(err).__name__)
@@ -102,7 +102,15 @@ def _postpone(ctx: Context, claim: Claim, reason: str, *, seconds=None, until=No
         with ctx.database.begin() as conn:
             work.postpone(conn, claim, seconds=seconds, until=until, reason=reason, count_attempt=count_attempt)
     except Fenced:
-        ctx.totals.dispositions["taken_over"] += 1
+        _look_again(ctx, claim)
+
+
+def _look_again(ctx: Context, claim: Claim) -> None:
+    """Taken over. The new holder may have ended before this worker noticed, and what this one began since stands open: whoever
+    looks now finds it, and finishes it."""
+    ctx.totals.dispositions["taken_over"] += 1
+    with ctx.database.begin() as conn:
+        work.mark(conn, [Mark(subject=claim.subject, flow=claim.flow)])
 
 
 def _park(ctx: Context, claim: Claim, parked: Parked) -> End:

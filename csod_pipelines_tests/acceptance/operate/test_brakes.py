@@ -165,6 +165,29 @@ def test_many_withdrawals_of_one_roster_are_refused_before_the_first(database_ur
             assert work.peek(conn, [Flow.ENROLLMENT]), "the roster still waits"
 
 
+def test_a_plan_shows_everybody_of_a_roster_who_would_be_withdrawn_so_that_its_release_lets_all_of_them_pass(
+    database_urls: Urls, tmp_path: Path, shell_of: Callable[[World], Shell]
+) -> None:
+    """Withdrawals go out one by one, and a plan used to end with the first of them: what was released was one, for ever."""
+    with little(database_urls, tmp_path) as here:
+        some, contacts, row = people(here)[:6], contacts_by_user(here), event(here)
+        learners = [here.administrate.act("register", event_id=row["id"], contact_id=contacts[user["id"]]["id"])["id"] for user in some]
+        here.settle()
+        before = withdrawn(here)
+        for learner in learners:
+            here.administrate.act("cancel_learner", id=learner)
+        here.engine.observe(force=True)
+        with pytest.raises(BrakeOn):
+            here.engine.drain(Flow.ENROLLMENT, owner="test", linger_seconds=0)
+        shell = shell_of(here)
+        braked = shell("plan", "enrollment", "--json").json["braked"]["enrollment_sync"]
+        assert sum(braked["counts"].values()) == 6
+        shell.ok("brake", "release", "enrollment_sync", "--plan", braked["digest"], "--why", "the course was moved")
+        here.engine.context().modes.look_again()
+        here.settle()
+        assert len(withdrawn(here) - before) == 6
+
+
 @pytest.mark.parametrize("batch", ["reconcile", "import"])
 def test_a_side_that_shows_nothing_although_many_are_linked_stops_always(database_urls: Urls, tmp_path: Path, batch: str) -> None:
     with little(database_urls, tmp_path) as here:
