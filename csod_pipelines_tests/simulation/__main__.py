@@ -1,22 +1,22 @@
 """Play seeds until one fails.
 
-    python -m csod_pipelines_tests.simulation --seeds 300 --start 1 [--minutes M] [--json F] [--processes 2] [--show]
+    python -m csod_pipelines_tests.simulation --seeds 300 --start 1 [--minutes M] [--json F] [--processes 2] [--show] [--planted FAULT]
 
 Exit 1 at the first failing seed, with its number, the step, a smaller scenario that fails alike, and the last steps of its
-trace. Every 25th seed is played twice and must leave the same trace.
+trace. Every 25th seed is played twice and must leave the same trace. ``--planted`` takes a rule of the engine away first.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from csod_pipelines_tests.simulation.fleet import verdicts
+from csod_pipelines_tests.simulation.planted import FAULTS
 from csod_pipelines_tests.simulation.play import Verdict
 from csod_pipelines_tests.simulation.report import Coverage
 
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     coverage, failed = Coverage(), None
     seeds = range(given.start, given.start + given.seeds)
-    for verdict in verdicts(seeds, processes=given.processes, until=started + given.minutes * 60 if given.minutes else None):
+    until = started + given.minutes * 60 if given.minutes else None
+    for verdict in verdicts(seeds, processes=given.processes, until=until, planted=given.planted):
         coverage.add(verdict)
         if given.show:
             _say(f"seed {verdict.scenario.seed}: {verdict.failure or 'passes'} ({verdict.steps} steps)")
@@ -55,6 +56,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", help="write what was covered to this file")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="a line a seed")
+    parser.add_argument("--planted", choices=sorted(FAULTS), help="a fault to play with; see planted.py")
     return parser.parse_args(arguments)
 
 
@@ -72,9 +74,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # The order of sets of texts is part of what a seed means.
-        os.execve(
-            sys.executable, [sys.executable, "-m", "csod_pipelines_tests.simulation", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"}
-        )
     sys.exit(main())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from csod_pipelines_tests.simulation import acts_people, acts_places, acts_training
+from csod_pipelines_tests.simulation import acts_people, acts_places, acts_tables, acts_training
 from csod_pipelines_tests.simulation.people import People
 
 
@@ -17,7 +17,11 @@ def _of(module: ModuleType) -> dict[str, Callable[[People, int], str]]:
     return {name: act for name, act in own.items() if not name.startswith("_")}
 
 
-ACTS: dict[str, Callable[[People, int], str]] = {**_of(acts_people), **_of(acts_places), **_of(acts_training)}
+ACTS: dict[str, Callable[[People, int], str]] = {**_of(acts_people), **_of(acts_places), **_of(acts_training), **_of(acts_tables)}
+
+
+#: Acts on kinds that only the daily comparisons look at.
+ON_TABLES = frozenset(_of(acts_tables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +43,6 @@ THEMES: dict[str, Theme] = {
     "results": Theme(_PLACES, (*_PLACES, "mark_attendance", "record_result", "complete", "grade_otherwise", "withdraw")),
     "training": Theme(("create_event", "publish_template"), (*_of(acts_training), *_PLACES, "cancel_learner")),
     "crowds": Theme(("register_many", "register"), (*_CROWDS, "cancel_event", "rehire", "register")),
+    "tables": Theme(("create_location", "create_subject"), (*sorted(ON_TABLES), "create_event", "publish_template")),
     "all": Theme(("hire", "register", "self_register"), tuple(sorted(ACTS))),
 }

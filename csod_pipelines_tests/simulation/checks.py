@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.store import inbox
-from csod_pipelines_tests.simulation import tables, tables_rosters, tables_training
+from csod_pipelines_tests.simulation import tables, tables_catalogue, tables_rosters, tables_training
 from csod_pipelines_tests.simulation.vendors import Vendor
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def check(play: Play, house: WorkerHouse) -> None:
         exchanges_match(conn, play.vendors)
     tables.people(play.vendors, explained, hold)
     tables.units(play.vendors, explained, hold)
+    tables_catalogue.catalogue(play.vendors, explained, hold)
     tables_training.courses(play.vendors, explained, hold)
     tables_training.offerings(play.vendors, explained, hold)
     tables_rosters.rosters(play.vendors, play.people.touched, play.people.cancelled, explained, hold)

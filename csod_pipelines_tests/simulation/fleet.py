@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 from csod_pipelines_tests.simulation import databases, scenario
@@ -21,12 +22,14 @@ SHRINK_SECONDS = 120.0
 _own: dict[str, Any] = {}
 
 
-def verdicts(wanted: Iterable[int], *, processes: int, until: float | None = None, planted: str | None = None) -> Iterator[Verdict]:
+def verdicts(
+    wanted: Iterable[int], *, processes: int, until: float | None = None, planted: str | None = None, shrinks: bool = True
+) -> Iterator[Verdict]:
     """As they are finished. All processes share one database server, which this one owns: the others may be ended at any moment."""
     seeds = iter(wanted)
     spawn = multiprocessing.get_context("spawn")
-    with databases.running() as server:
-        pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(server, planted))
+    with databases.running() as server, _ordered_sets():
+        pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(server, planted, shrinks))
         running: set[Future[Verdict]] = set()
         try:
             while True:
@@ -46,10 +49,23 @@ def verdicts(wanted: Iterable[int], *, processes: int, until: float | None = Non
                 child.join()
 
 
-def _begin(server: databases.Databases, planted: str | None) -> None:
+@contextmanager
+def _ordered_sets() -> Iterator[None]:
+    """The order of sets of texts is part of what a seed means: every process that starts within orders them alike."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop("PYTHONHASHSEED")
+        if before is not None:
+            os.environ["PYTHONHASHSEED"] = before
+
+
+def _begin(server: databases.Databases, planted: str | None, shrinks: bool) -> None:
     """In each process of the pool, once. A planted fault stays for the life of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _own["shrinks"] = planted is None
+    _own["shrinks"] = shrinks
     if planted is not None:
         from csod_pipelines_tests.simulation.planted import FAULTS
 

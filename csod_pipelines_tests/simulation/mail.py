@@ -34,6 +34,8 @@ class Mail:
     manners: Manners = field(default_factory=Manners)
     stored: int = 0
     seen: Counter[str] = field(default_factory=Counter)
+    _sent: int = 0
+    _newest: int = 0
     _planned: dict[str, float] = field(default_factory=dict)
 
     def watch(self, vendor: Vendor) -> None:
@@ -63,14 +65,18 @@ class Mail:
             self.seen["dropped"] += 1
             vendor.core.delivered(delivery, status=202, now=vendor.now)
             return
+        self._sent += 1
+        number = self._sent
         copies = 2 if self.dice.random() < manners.duplicate else 1
         self.seen["duplicated"] += copies - 1
         for copy in range(copies):
             late = self.dice.random() * manners.late_seconds
             self.seen["late"] += late > 1
-            self.timeline.at(self.timeline.now + late, lambda first=not copy: self._arrive(vendor, delivery, first=first))
+            self.timeline.at(self.timeline.now + late, lambda first=not copy: self._arrive(vendor, delivery, number, first=first))
 
-    def _arrive(self, vendor: Vendor, delivery: Delivery, *, first: bool) -> None:
+    def _arrive(self, vendor: Vendor, delivery: Delivery, number: int, *, first: bool) -> None:
+        self.seen["out of order"] += number < self._newest
+        self._newest = max(self._newest, number)
         headers = {name.lower(): value for name, value in delivery.headers.items()}
         body = unpack(delivery.body, encoding=headers.get("content-encoding", ""))
         if vendor.name == SystemName.ADMINISTRATE:

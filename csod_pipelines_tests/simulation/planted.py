@@ -8,7 +8,6 @@ Each is one rule of the engine taken away, for as long as its context is entered
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -183,7 +182,7 @@ def caught_at(name: str, *, seeds: range, processes: int) -> tuple[int, str] | N
     """The first seed that fails with this fault planted, and how; None when all pass."""
     from csod_pipelines_tests.simulation.fleet import verdicts
 
-    for verdict in verdicts(seeds, processes=processes, planted=name):
+    for verdict in verdicts(seeds, processes=processes, planted=name, shrinks=False):
         if verdict.failure is not None:
             return verdict.scenario.seed, verdict.failure
     return None
@@ -207,7 +206,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        again = [sys.executable, "-m", "csod_pipelines_tests.simulation.planted", *sys.argv[1:]]
-        os.execve(sys.executable, again, os.environ | {"PYTHONHASHSEED": "0"})
     sys.exit(main())

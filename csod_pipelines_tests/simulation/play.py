@@ -19,7 +19,7 @@ from csod_pipelines.store import work
 from csod_pipelines.store.database import connect
 from csod_pipelines.systems.errors import VendorError
 from csod_pipelines_tests.simulation import checks
-from csod_pipelines_tests.simulation.acts import ACTS
+from csod_pipelines_tests.simulation.acts import ACTS, ON_TABLES
 from csod_pipelines_tests.simulation.baton import Worker
 from csod_pipelines_tests.simulation.house import WorkerHouse, settings_for
 from csod_pipelines_tests.simulation.mail import Manners
@@ -29,6 +29,7 @@ from csod_pipelines_tests.simulation.seams import Mishaps
 from csod_pipelines_tests.simulation.worlds import FLOWS, Stage, Worlds
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+TABLES = (Kind.LOCATION, Kind.SUBJECT, Kind.PROVIDER)
 RECONCILED = (Kind.ORG_UNIT, Kind.PERSON, Kind.COURSE, Kind.OFFERING, Kind.ENROLLMENT, Kind.OUTCOME)
 QUIET_ROUNDS = 10
 #: A unit that is postponed further than this is not waited for: it says so itself.
@@ -62,6 +63,7 @@ class Play:
         self.people = People(self.vendors, ACTS)
         self.counts: Counter[str] = Counter()
         self.confessions: list[str] = []  # faults of our own that the engine caught, told with their trace, and went on
+        self.reconciled = TABLES + RECONCILED if ON_TABLES & {act.name for act in scenario.acts} else RECONCILED
         self.closing = False
         self._born = 0
 
@@ -133,8 +135,10 @@ class Play:
             for flow in dice.sample(FLOWS, len(FLOWS)):
                 if house.engine.waiting(flow).ready and not self.closing:
                     self._run(house, f"drain {flow}", lambda flow=flow: house.engine.drain(flow, owner=house.worker.name, max_seconds=60))
+            if dice.random() < 0.01:
+                self._run(house, "backfill", lambda: house.engine.backfill(self.month, mode="apply", owner=house.worker.name))
             if dice.random() < 0.02:
-                kind = dice.choice(RECONCILED)
+                kind = dice.choice(self.reconciled)
                 self._run(house, f"reconcile {kind}", lambda kind=kind: house.engine.reconcile(kind, mode="apply", owner=house.worker.name))
             house.worker.pause(dice.uniform(0.5, 6.0))
 
@@ -150,6 +154,11 @@ class Play:
 
     def _close(self) -> None:
         self.closing = True
+
+    @property
+    def month(self) -> str:
+        """By Cornerstone's clock, which stamps its registrations."""
+        return f"{self.vendors[C].now:%Y-%m}"
 
     # ---- the quiet time
 
@@ -167,14 +176,16 @@ class Play:
     def _settle(self, house: WorkerHouse) -> None:
         house.worker.pause(400)  # leases of the dead run out, retries of webhooks arrive, the feeds' overlap passes
         checks.brakes_held(self, house)
-        self._until_quiet(house, lambda: house.engine.observe(force=True))
+        self._until_quiet(house, lambda: house.engine.observe(force=True), rounds=2)
         if checks.heals_without_comparing(self.scenario):
             checks.check_live(self, house)
-        self._until_quiet(house, lambda: self._compare(house))
+        with suppress(BrakeOn):
+            house.engine.backfill(self.month, mode="apply", owner=house.worker.name)
+        self._until_quiet(house, lambda: self._compare(house), rounds=1)  # and then the plan must be empty, which is one more
         checks.check(self, house)
 
-    def _until_quiet(self, house: WorkerHouse, body: Callable[[], object]) -> None:
-        """Again and again, with an operator at hand, until two rounds together change nothing at either vendor."""
+    def _until_quiet(self, house: WorkerHouse, body: Callable[[], object], *, rounds: int) -> None:
+        """Again and again, with an operator at hand, until so many rounds together change nothing at either vendor."""
         still = 0
         for _ in range(QUIET_ROUNDS):
             before = checks.writes(self.vendors)
@@ -185,13 +196,13 @@ class Play:
             at_rest = checks.writes(self.vendors) == before and not any(house.engine.held(flow) for flow in planning.KINDS_OF_FLOW)
             still = still + 1 if at_rest else 0
             self.counts["quiet rounds"] += 1
-            if still == 2:
+            if still == rounds:
                 return
             house.worker.pause(120)
         raise checks.Broken(f"still writing after {QUIET_ROUNDS} quiet rounds")
 
     def _compare(self, house: WorkerHouse) -> None:
-        for kind in RECONCILED:
+        for kind in self.reconciled:
             with suppress(BrakeOn):
                 house.engine.reconcile(kind, mode="apply", owner=house.worker.name)
 
@@ -302,7 +313,7 @@ def _note(verdict: Verdict, playing: Play) -> None:
     verdict.places = Counter(trace.places)
     verdict.acts = Counter(playing.people.done)
     verdict.counts = playing.counts
-    verdict.counts["crashes"] += playing.mishaps.crashed
+    verdict.counts.update({f"crash at {place}": number for place, number in playing.mishaps.crashed.items()})
     verdict.counts["stalls"] += playing.mishaps.stalled
     for vendor in playing.vendors.values():
         verdict.faults.update(vendor.struck)

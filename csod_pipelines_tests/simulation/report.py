@@ -12,8 +12,16 @@ from csod_pipelines_tests.simulation.play import Verdict
 from csod_pipelines_tests.simulation.scenario import FAULTS
 
 PLACES = ("store.begin", "store.commit", "store.committed", "call.send", "call.answered")
-MISHAPS = ("crashes", "stalls", "outage administrate", "outage cornerstone", "outage gateway", "cursors lost")
-MAIL = ("mail stored", "mail dropped", "mail duplicated", "mail late", "mail refused")
+RUNS = ("observe", "drain", "reconcile", "backfill", "brake released", "breaker replayed")
+MISHAPS = (
+    "stalls",
+    "outage administrate",
+    "outage cornerstone",
+    "outage gateway",
+    "cursors lost",
+    *(f"crash at {name}" for name in PLACES),
+)
+MAIL = ("mail stored", "mail dropped", "mail duplicated", "mail late", "mail out of order", "mail refused")
 
 
 @dataclass(slots=True)
@@ -43,6 +51,7 @@ class Coverage:
             *(f"fault {name}" for name in (*FAULTS, "down", "straggler") if not self.faults[name]),
             *(f"act {name}" for name in ACTS if not self.acts[name]),
             *(f"mishap {name}" for name in (*MISHAPS, *MAIL) if not self.counts[name]),
+            *(f"run {name}" for name in RUNS if not self.counts[name]),
         ]
 
     def shown(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +22,7 @@ class Mishaps:
     crashes: frozenset[int] = frozenset()
     stalls: dict[int, float] = field(default_factory=dict)
     passed: int = 0
-    crashed: int = 0
+    crashed: Counter[str] = field(default_factory=Counter)  # by the kind of place
     stalled: int = 0
 
 
@@ -43,7 +44,7 @@ class WorkerSeams:
         timeline.trace.add(timeline.now, worker.name, place)
         timeline.now += STEP_SECONDS
         if mishaps.passed in mishaps.crashes:
-            mishaps.crashed += 1
+            mishaps.crashed[place.split(":", 1)[0]] += 1
             timeline.trace.add(timeline.now, worker.name, f"crashes at {place}")
             worker.crash()
             raise Crash
