@@ -27,8 +27,6 @@ class PeopleFilter(Section):
     """Id of a Cornerstone group OU; when given, only its users are kept in step."""
     exclude_user_names: tuple[str, ...] = ()
     """Shell patterns of Cornerstone user names that are left alone, such as svc-*."""
-    include_inactive: bool = False
-    """Whether the initial import also creates contacts for users who are already inactive."""
 
 
 class RecordFilter(Section):
@@ -58,8 +56,6 @@ class Scope(Section):
 
 
 class AdministrateSection(Section):
-    company: str | None = None
-    """Name of the company new accounts belong to. Empty: the instance's only company."""
     region: str | None = None
     """Code of the region for new locations. Empty: the only region."""
     vendor_field: str = "training_provider"

@@ -256,6 +256,7 @@ def cornerstone_options(settings: Settings) -> CornerstoneOptions:
         person_ou_type=config.scope.contact_account_from,
         pilot_group=config.scope.people.pilot_group,
         display_language=config.new_user.display_language,
+        time_zone=config.new_user.time_zone,
         virtual_location=config.catalogue.virtual_location,
         enrollment_route=config.enrollment.route,
         timeout_seconds=CALL_SECONDS,

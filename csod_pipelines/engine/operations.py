@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from csod_pipelines.engine import breaker
 from csod_pipelines.engine.brakes import Counted, counted
 from csod_pipelines.engine.context import Context, End, Later, Step, WouldApply, words
 from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.sentences import AT_A_LIMIT, limit_params, limit_reason
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
 from csod_pipelines.store import ledger
@@ -222,8 +224,8 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
             _close_all(ctx, opened, OperationOutcome.NOT_SENT, "taken_over", err)
         raise
     except RateLimited as err:
-        _close_all(ctx, opened, OperationOutcome.NOT_SENT, "vendor_limit", err)
-        raise Later("vendor_limit", until=err.until, count_attempt=False) from err
+        _close_all(ctx, opened, OperationOutcome.NOT_SENT, AT_A_LIMIT, err, params=limit_params(err.bucket, err.until))
+        raise Later(limit_reason(err.bucket), until=err.until, count_attempt=False) from err
     except Unavailable as err:
         _close_all(ctx, opened, OperationOutcome.NOT_SENT, "vendor_down", err)
         raise Later("vendor_down") from err
@@ -246,8 +248,17 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
         ledger.current_operation.reset(token)
 
 
-def _close_all(ctx: Context, opened: Sequence[Operation], outcome: OperationOutcome, reason: str, err: Exception) -> None:
-    ends = [op.ending(outcome, reason, params={"message": str(err)}, detail=str(err)) for op in opened if not op.closed]
+def _close_all(
+    ctx: Context,
+    opened: Sequence[Operation],
+    outcome: OperationOutcome,
+    reason: str,
+    err: Exception,
+    *,
+    params: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    told = {"message": str(err), **params}
+    ends = [op.ending(outcome, reason, params=told, detail=str(err)) for op in opened if not op.closed]
     with ctx.database.begin() as conn:
         ledger.close_all(conn, ends)
 

@@ -13,7 +13,7 @@ from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.routes import ROSTER_PREFIX, is_routed
-from csod_pipelines.engine.sentences import sentence
+from csod_pipelines.engine.sentences import AT_A_LIMIT, sentence, waiting_at_limits
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName
 from csod_pipelines.model.reasons import explain, remedy
@@ -84,6 +84,7 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
                 "in_work": waiting.leased,
                 "next_at": waiting.next_ready_at.isoformat() if waiting.next_ready_at else None,
                 "parked": waiting.parked,
+                "limits": waiting_at_limits(work.at_limits(conn, flow, AT_A_LIMIT)),
             }
         return {
             "flows": flows,

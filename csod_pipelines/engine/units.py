@@ -13,6 +13,7 @@ from csod_pipelines.engine.operations import FORBIDDEN_PAUSE_SECONDS, UNAVAILABL
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import RosterEnd, handle_roster
 from csod_pipelines.engine.routes import ROSTER_PREFIX, is_routed, route
+from csod_pipelines.engine.sentences import limit_reason
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode
 from csod_pipelines.model.readings import Present
@@ -58,7 +59,7 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
     except Parked as parked:
         return _park(ctx, ctx.claims[name], parked)
     except RateLimited as err:
-        _postpone(ctx, ctx.claims[name], "vendor_limit", until=err.until, count_attempt=False)
+        _postpone(ctx, ctx.claims[name], limit_reason(err.bucket), until=err.until, count_attempt=False)
     except Unauthorized as err:
         _postpone(ctx, ctx.claims[name], "credentials_refused", seconds=SECOND_LOOK_SECONDS, count_attempt=False)
         raise FlowStopped(str(err)) from err

@@ -18,11 +18,33 @@ from sqlalchemy import Connection, text
 from csod_pipelines.store.sides import from_bits, to_bits
 from csod_pipelines.store.work_rename import rename
 from csod_pipelines.store.work_types import Claim, Fenced, Mark, Member, NameHeld, Parked, Waiting
-from csod_pipelines.store.work_views import parked, peek, waiting
+from csod_pipelines.store.work_views import at_limits, parked, peek, waiting
 
 __all__ = [
-    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "claim", "claim_subject", "finish", "finish_many", "hasten",
-    "mark", "park", "parked", "peek", "postpone", "rename", "renew", "unpark", "wait_for", "waiting", "wake",
+    "Claim",
+    "Fenced",
+    "Mark",
+    "Member",
+    "NameHeld",
+    "Parked",
+    "Waiting",
+    "at_limits",
+    "claim",
+    "claim_subject",
+    "finish",
+    "finish_many",
+    "hasten",
+    "mark",
+    "park",
+    "parked",
+    "peek",
+    "postpone",
+    "rename",
+    "renew",
+    "unpark",
+    "wait_for",
+    "waiting",
+    "wake",
 ]  # fmt: skip
 
 LEASE_SECONDS = 30.0

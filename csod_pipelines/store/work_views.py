@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -43,6 +44,19 @@ _WAITING = text("""
 def waiting(conn: Connection, flows: Sequence[str]) -> Waiting:
     """What a sensor asks every two seconds, in one statement that reads indexes alone."""
     return Waiting(**conn.execute(_WAITING, {"flows": list(flows), "cap": COUNT_CAP}).mappings().one())
+
+
+_AT_LIMITS = text("""
+    SELECT reason, min(ready_at) AS until FROM (
+        SELECT reason, ready_at FROM work WHERE flow = :flow AND parked_reason IS NULL AND ready_at > app_now() AND owner IS NULL
+        ORDER BY ready_at LIMIT :cap) w
+    WHERE starts_with(reason, :prefix) GROUP BY reason""")
+
+
+def at_limits(conn: Connection, flow: str, prefix: str) -> dict[str, datetime]:
+    """Reasons of waiting that begin with ``prefix``, with the instant at which the first such unit is due again."""
+    rows = conn.execute(_AT_LIMITS, {"flow": flow, "prefix": prefix, "cap": COUNT_CAP})
+    return {row.reason: row.until for row in rows}
 
 
 _PEEK = text("""

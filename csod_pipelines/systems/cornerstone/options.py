@@ -46,6 +46,7 @@ class CornerstoneOptions:
     virtual_location: str | None = None
     account_time_zone: str = "(UTC) Coordinated Universal Time"
     display_language: str | None = None
+    time_zone: str | None = None
     enrollment_route: str = "assignment"
     assignment_users: int = 500
     list_page_size: int = 100

@@ -101,8 +101,9 @@ class People:
         body |= {name: given for name, given in optional.items() if given is not None}
         if value.org_unit_id:
             body["ous"] = [{"id": _number(value.org_unit_id), "typeId": self._options.person_ou_type}]
-        if self._options.display_language:
-            body["settings"] = {"displayLanguage": self._options.display_language}
+        settings = {"displayLanguage": self._options.display_language, "timeZone": self._options.time_zone}
+        if told := {name: setting for name, setting in settings.items() if setting}:
+            body["settings"] = told
         id = self._created(body, ref)
         self._refs.learn(id, ref)
         return Written(id=id, facts={"user_ref": ref})

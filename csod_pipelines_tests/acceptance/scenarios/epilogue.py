@@ -16,18 +16,17 @@ AGENT = "csod-pipelines/"
 _EXCHANGES = text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
 
 
-def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (), killed: int = 0) -> None:
+def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = ()) -> None:
     """Settle, then hold the house to its promises.
 
     ``differ``: beginnings or pieces of the sentences in which the two sides may, and must, still differ; one each.
     ``parked``: pieces of the reasons that must be parked, and no others. What an earlier scenario of the module left so stands.
-    ``killed``: calls cut off before they could be told.
     """
     stage.settle()
     _nothing_to_write(stage)
     _same_records(stage, list(differ))
     _parked(stage, list(parked))
-    _every_call_told(stage, killed=killed)
+    _every_call_told(stage)
     _nothing_left_open(stage)
     _every_operation_logged(stage)
     _every_delivery_ended(stage)
@@ -50,7 +49,7 @@ def _same_records(stage: Stage, differ: list[str]) -> None:
         administrate=stage.administrate.rows,
         cornerstone=stage.cornerstone.rows,
         portal="sandbox",
-        now=stage.shells["cornerstone"].shell.clock.now().isoformat(),
+        now=stage.vendor_now().isoformat(),
     )
     new = [sentence for sentence in found if sentence not in stage.standing]
     stage.standing[:] = found
@@ -73,16 +72,18 @@ def _parked(stage: Stage, wanted: list[str]) -> None:
     assert not new, new
 
 
-def _every_call_told(stage: Stage, *, killed: int) -> None:
-    """Each request of ours in an access log is an exchange of the ledger, and each exchange that was sent is in a log."""
+def _every_call_told(stage: Stage) -> None:
+    """Each request of ours in an access log is an exchange of the ledger, and each exchange that was sent is in a log.
+
+    A worker that is killed may leave one call cut off before it could be told."""
     logged = {row["request_id"] for row in requests_of(stage) if (row["user_agent"] or "").startswith(AGENT)}
     with stage.house.database.read() as conn:
         rows = conn.execute(_EXCHANGES)
         told = {row[0]: row[1] for row in rows}
     assert logged - set(told) == set(), "requests that the ledger does not know"
     unsent = set(told) - logged
-    assert len(unsent) <= killed, f"exchanges that no access log knows: {unsent}"
-    assert sum(not ended for ended in told.values()) <= killed, "exchanges without an end"
+    assert len(unsent) <= stage.killed, f"exchanges that no access log knows: {unsent}"
+    assert sum(not ended for ended in told.values()) <= stage.killed, "exchanges without an end"
 
 
 def requests_of(stage: Stage) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.runtime import House, open_house
 from csod_pipelines.sandbox.serve import Running, running
@@ -51,6 +50,7 @@ class Stage:
     _stack: ExitStack
     mail: Mail | None = None
     feeds: bool = True
+    killed: int = 0
     standing: list[str] = field(default_factory=list)  # differences and parked units that earlier scenarios left
     parked: list[str] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
@@ -101,8 +101,6 @@ class Stage:
         found = [self.house.engine.waiting(flow) for flow in FLOWS]
         if any(each.ready for each in found):
             return self.clock.utcnow()
-        if any(each.leased for each in found):  # by a worker that is gone: nobody works while we look
-            return self.clock.utcnow() + timedelta(seconds=LEASE_SECONDS + 1)
         return min((each.next_ready_at for each in found if each.next_ready_at), default=None)
 
     def reconcile(self, *kinds: Kind) -> None:
@@ -161,11 +159,15 @@ class Stage:
         )
         return {"title": title or f"Day {number + 1}", "start": start.isoformat(), "end": (start + timedelta(minutes=30)).isoformat()}
 
+    def vendor_now(self) -> datetime:
+        """By Cornerstone's clock."""
+        return self.shells["cornerstone"].shell.clock.now()
+
     def until(self, instant: str | datetime, *, past_seconds: float = 5.0) -> None:
         """Travel to an instant of Cornerstone's clock, if it is still to come."""
         moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        wait = (moment - self.shells["cornerstone"].shell.clock.now()).total_seconds() + past_seconds
+        wait = (moment - self.vendor_now()).total_seconds() + past_seconds
         if wait > 0:
             self.clock.travel(wait)
 
