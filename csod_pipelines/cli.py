@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from csod_pipelines.commands import database, doctor, house, ledger, links, look, parked, plan, sandbox, switches, webhooks
+from csod_pipelines.commands import database, doctor, house, importing, ledger, links, look, parked, plan, sandbox, switches, webhooks
 from csod_pipelines.commands.show import Failed
 from csod_pipelines.house.home import HouseNotRunning, HouseRunning
 from csod_pipelines.settings import SettingsError
@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (house, look, plan, parked, switches, ledger, doctor):
+for group in (house, look, plan, importing, parked, switches, ledger, doctor):
     group.register(app)
 app.add_typer(links.app, name="links")
 app.add_typer(webhooks.app, name="webhooks")

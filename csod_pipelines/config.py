@@ -177,8 +177,6 @@ class Retention(Section):
     """Bodies of webhook deliveries."""
     exchange_body_days: int = Field(default=90, ge=1)
     """Bodies of the requests and answers in the ledger."""
-    ledger_days: int = Field(default=2_555, ge=30)
-    """Operations, outcomes and exchanges without bodies."""
 
 
 class FlowSection(Section):
@@ -236,7 +234,7 @@ class Config(Section):
     schedules: Schedules = Schedules()
     """When the daily jobs run."""
     retention: Retention = Retention()
-    """How long things are kept."""
+    """How long things are kept. Operations, outcomes and decisions stay for good: they can only be added to."""
     flow: FlowSection = FlowSection()
     """How long runs of the real-time flows last."""
     modes: Modes = Modes()

@@ -179,6 +179,20 @@ def portal_name(settings: Settings) -> str:
     return "sandbox" if host in SANDBOX_HOSTS else host.split(".", 1)[0]
 
 
+def wrong_portal(given: str, *, settings: Settings) -> str | None:
+    """Why the portal that somebody named is not the one meant, or None: its name as in external ids, or its host."""
+    name = portal_name(settings)
+    host = (urlsplit(settings.cornerstone.base_url).hostname or "").lower()
+    if given.strip().lower() in {name, host}:
+        return None
+    asked = f"portal is {given!r}" if given else "portal is empty"
+    return (
+        f"Nothing was written: {asked}, and these settings lead to the portal {name!r} ({host}). "
+        f"To import what that portal holds, start again with portal: {name}. "
+        "If you meant another portal, its address is set by CSOD_PIPELINES_CORNERSTONE_BASE_URL."
+    )
+
+
 def administrate_ui(settings: Settings) -> str | None:
     """Where people open records: the sandbox's own pages, or the instance that the API address names; None when it names none."""
     parts = urlsplit(settings.administrate.api_url)
@@ -220,6 +234,8 @@ def engine_options(settings: Settings) -> EngineOptions:
         },
         brake_minimum=config.brakes.minimum,
         empty_side=config.brakes.empty_side,
+        inbox_days=config.retention.inbox_days,
+        body_days=config.retention.exchange_body_days,
         write_limit_in_ten_minutes=config.brakes.writes_in_ten_minutes,
     )
 

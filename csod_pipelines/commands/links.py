@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from csod_pipelines.commands.look import Json
 from csod_pipelines.commands.opened import kind_given, opened, operator
-from csod_pipelines.commands.show import as_json, say, table, tree
+from csod_pipelines.commands.show import Failed, as_json, say, table, tree
 from csod_pipelines.commands.switches import Why
 
 Id = Annotated[str, typer.Argument(help="An id of either system, or a pasted link.")]
@@ -90,3 +91,23 @@ def unbind(kind: KindWord, id: Id, why: Why, as_json_: Json = False) -> None:
         as_json(pairing.row_of(link))
     else:
         say(f"ended: Administrate {link.administrate_id} and Cornerstone {link.cornerstone_id}; both are parked until bound anew")
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns kind, administrate, cornerstone; see import --adopt.")],
+    why: Why,
+    as_json_: Json = False,
+) -> None:
+    """Pair what a looked-through file names, all of it or nothing: every row is checked at both systems first."""
+    from csod_pipelines.engine import adopting, operate
+
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines, opened() as house:
+            bound = adopting.bind_file(house.engine.context(dry=True), lines, operate.By(who=operator(), why=why))
+    except OSError as err:
+        raise Failed(f"{file} cannot be read: {err.strerror}") from err
+    if as_json_:
+        as_json(bound)
+    else:
+        say(", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in bound.items()) + " bound; they are brought in step at once")

@@ -15,8 +15,10 @@ import dagster as dg
 from csod_pipelines.defs.forms import RunMode
 from csod_pipelines.defs.resources import House
 from csod_pipelines.engine.errors import FlowStopped
+from csod_pipelines.engine.pace import Pace, limit_of
 from csod_pipelines.engine.tell import with_number
 from csod_pipelines.engine.totals import Totals
+from csod_pipelines.model.keys import Kind
 
 PROGRESS_SECONDS = 30
 TABLE_ROWS = 100
@@ -88,6 +90,26 @@ class Progress:
         if words != self._said and time.monotonic() - self._logged >= PROGRESS_SECONDS:
             self._logged, self._said = time.monotonic(), words
             self._log.info("so far: %s", words)
+
+
+class Paced:
+    """Given to the engine by an import: every half minute how fast it is, what share of the limit that is, and what is left."""
+
+    def __init__(self, context: dg.AssetExecutionContext, house: House, *, kind: Kind, key: dg.AssetKey, also: Progress) -> None:
+        limits = house.settings.config.limits
+        limit = limit_of(kind, per_second=limits.administrate_per_second, batch=limits.administrate_batch)
+        self._pace = Pace(started=time.monotonic(), records=house.engine.planned_counts().get(kind.value), limit_per_second=limit)
+        self._context, self._key, self._also = context, key, also
+        self._told = time.monotonic()
+
+    def __call__(self, totals: Totals) -> None:
+        self._also(totals)
+        if (now := time.monotonic()) - self._told < PROGRESS_SECONDS:
+            return
+        self._told = now
+        stand = self._pace.at(now, totals)
+        self._context.log.info("%s: %s", self._key.path[-1], stand.in_words())
+        self._context.log_event(dg.AssetObservation(asset_key=self._key, metadata=stand.as_metadata()))
 
 
 @contextmanager

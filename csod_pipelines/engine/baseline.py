@@ -7,13 +7,15 @@ so a second import, or one after a crash, creates nothing twice. Parents first, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from csod_pipelines.engine.baseline_crew import Hand, crew
+from csod_pipelines.engine.baseline_faults import faulty, look_again, set_aside, tree_faults
 from csod_pipelines.engine.baseline_known import Known, list_known
+from csod_pipelines.engine.baseline_plan import CREATE, DONE, LEAVE, PAIR, PARK, ImportPlan, Planned
 from csod_pipelines.engine.baseline_writes import Row, claim_rows, create, finish, link_existing, pending_of
-from csod_pipelines.engine.context import Context, Later, words
+from csod_pipelines.engine.context import Context, Later, Parked, words
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.operations import close_leftovers
 from csod_pipelines.engine.refs import peers_of
@@ -21,6 +23,7 @@ from csod_pipelines.engine.scope import why_not_created
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Mode
+from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import OrgUnit, Record, Subject
 from csod_pipelines.store import links, work
 from csod_pipelines.store.work import Mark
@@ -39,15 +42,18 @@ SIDE_BY_SIDE = (Kind.ORG_UNIT, Kind.PERSON)
 _claiming = threading.Lock()  # two transactions that claim the same names in different orders would wait for each other
 
 
-def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None) -> Totals:
-    """Import one kind. ``ctx.dry``: counts what would be created, matched or left out, and writes nothing."""
+def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | None = None, plan: ImportPlan | None = None) -> Totals:
+    """Import one kind. ``ctx.dry``: counts what would be created, matched, parked or left out, tells ``plan`` of each record, and
+    writes nothing."""
     ctx.flow = Flow.IMPORT
     known = list_known(ctx, kind)
     try:
-        with crew(ctx, ctx.options.import_hands if kind in SIDE_BY_SIDE else 1) as hands:
-            for wave in _waves(ctx, kind):
+        if not ctx.dry:
+            look_again(ctx, kind)
+        with crew(ctx, ctx.options.import_hands if kind in SIDE_BY_SIDE and not ctx.dry else 1) as hands:
+            for wave in _waves(ctx, kind, plan):
                 for batch in _batches(wave):
-                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known))
+                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known, plan=plan))
                     if progress is not None:
                         progress(ctx.totals)
                 if kind is not Kind.PERSON:
@@ -59,14 +65,14 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     return ctx.totals
 
 
-def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known) -> None:
+def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known, plan: ImportPlan | None) -> None:
     """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
     what did arrive is found and not created again."""
     listed = known
     try:
         for _ in range(MAX_PAUSES):
             try:
-                return _import_batch(hand, kind, batch, listed)
+                return _import_batch(hand, kind, batch, listed, plan)
             except Later as later:
                 hand.ctx.totals.done[f"paused: {later.reason}"] += 1
                 _pause(hand.ctx, later)
@@ -106,19 +112,36 @@ def _pause(ctx: Context, later: Later) -> None:
         seconds -= PAUSE_STEP_SECONDS
 
 
-def _waves(ctx: Context, kind: Kind) -> Iterator[list[Record]]:
+def _waves(ctx: Context, kind: Kind, plan: ImportPlan | None) -> Iterator[list[Record]]:
     """Parents before children. Org units and subjects are few enough to be held; people stream through in pages."""
     if kind not in (Kind.ORG_UNIT, Kind.SUBJECT):
         for page in ctx.systems[C].scan(kind):
             ctx.totals.read += len(page.records)
-            yield [record for record in page.records if _in_scope(ctx, record)]
+            yield [record for record in page.records if _in_scope(ctx, record, plan)]
         return
     records = [record for page in ctx.systems[C].scan(kind) for record in page.records]
     ctx.totals.read += len(records)
-    eligible = {record.id: record for record in records if _in_scope(ctx, record)}
+    eligible = {record.id: record for record in records if _in_scope(ctx, record, plan)}
     depth = {id: _depth(record, eligible) for id, record in eligible.items()}
+    whole = _without_faults(ctx, eligible, plan) if kind is Kind.ORG_UNIT else eligible
     for level in sorted(set(depth.values())):
-        yield [record for id, record in eligible.items() if depth[id] == level]
+        yield [record for id, record in whole.items() if depth[id] == level]
+
+
+def _without_faults(ctx: Context, units: dict[str, Record], plan: ImportPlan | None) -> dict[str, Record]:
+    """Those of which no picture of the whole tree says that they cannot be placed. What is paired already is no concern of an import."""
+    faults = tree_faults(units)
+    with ctx.database.read() as conn:
+        paired = {id for id, link in links.by_records(conn, Kind.ORG_UNIT, C, list(faults)).items() if link.state == "live"}
+    _set_aside(ctx, Kind.ORG_UNIT, {units[id].key: why for id, why in faults.items() if id not in paired}, units.values(), plan)
+    return {id: record for id, record in units.items() if id in paired or id not in faults}
+
+
+def _set_aside(ctx: Context, kind: Kind, parked: Mapping[RecordKey, Parked], records: Iterable[Record], plan: ImportPlan | None) -> None:
+    set_aside(ctx, kind, parked)
+    for record in records:
+        if plan is not None and (why := parked.get(record.key)) is not None:
+            plan.note(Planned(record=record, action=PARK, reason=why.reason, params=why.params))
 
 
 def _depth(record: Record, records: dict[str, Record]) -> int:
@@ -134,11 +157,13 @@ def _depth(record: Record, records: dict[str, Record]) -> int:
     return level
 
 
-def _in_scope(ctx: Context, record: Record) -> bool:
+def _in_scope(ctx: Context, record: Record, plan: ImportPlan | None) -> bool:
     reason = why_not_created(ctx, record)
     if reason is not None:
         ctx.totals.dispositions["ignored"] += 1
         ctx.totals.done[f"left out: {reason}"] += 1
+        if plan is not None:
+            plan.note(Planned(record=record, action=LEAVE, reason=reason))
     return reason is None
 
 
@@ -147,7 +172,7 @@ def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         yield records[start : start + BATCH_RECORDS]
 
 
-def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known) -> None:
+def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known, plan: ImportPlan | None) -> None:
     ctx, carried = hand.ctx, hand.carried
     with ctx.database.read() as conn:
         linked = links.by_records(conn, kind, C, [record.id for record in batch])
@@ -155,9 +180,9 @@ def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known)
     todo = [record for record in batch if record.id not in linked or linked[record.id].state in ("claimed", "pending")]
     ctx.totals.dispositions["unchanged"] += len(batch) - len(todo)
     if ctx.dry or ctx.mode(Flow.IMPORT) is not Mode.LIVE:
-        _count(ctx, todo, known.matches(ctx, todo, refs))
+        _count(ctx, kind, batch, todo, known.matches(ctx, todo, refs), refs, plan)
         return
-    placed = {record.id: record for record in todo if _placed(ctx, record, refs)}
+    placed = _placed(ctx, kind, todo, refs, known)
     matches = known.matches(ctx, list(placed.values()), refs)
     with _claiming:
         rows = claim_rows(ctx, kind, placed, refs, matches)
@@ -181,27 +206,74 @@ def _settle_leftovers(ctx: Context, rows: Sequence[Row], *, retried: set[str]) -
             close_leftovers(ctx, [str(row.source.key)], applied=row.existing is not None)
 
 
-def _count(ctx: Context, todo: Sequence[Record], matches: Mapping[str, Sequence[str]]) -> None:
+def _count(
+    ctx: Context,
+    kind: Kind,
+    batch: Sequence[Record],
+    todo: Sequence[Record],
+    matches: Mapping[str, Sequence[str]],
+    refs: Mapping[RecordKey, str],
+    plan: ImportPlan | None,
+) -> None:
+    expected = set(refs) | (plan.expected if plan is not None else {ref.key for record in todo for ref in references(record)})
+    parked = faulty(todo, expected) | {
+        record.key: Parked("several_candidates", {"candidates": list(matches[record.id])}) for record in todo if len(matches[record.id]) > 1
+    }
+    _set_aside(ctx, kind, parked, todo, plan)
+    open_ones = {record.id for record in todo}
+    for record in batch:
+        if record.key in parked:
+            continue
+        paired = matches[record.id][0] if record.id in open_ones and matches[record.id] else ""
+        action = DONE if record.id not in open_ones else PAIR if paired else CREATE
+        if action != DONE:
+            _count_one(ctx, record, action, paired)
+        if plan is not None:
+            plan.note(Planned(record=record, action=action, administrate_id=paired))
+
+
+def _count_one(ctx: Context, record: Record, action: str, administrate_id: str) -> None:
+    ctx.totals.operations["would_apply"] += 1
+    ctx.totals.done["would be paired" if action == PAIR else "would be created"] += 1
+    ctx.totals.add_row(
+        {
+            "what": f"{action} {words(record.key.kind, A)}",
+            "administrate": administrate_id,
+            "cornerstone": record.id,
+            "outcome": "would_apply",
+            "reason": "initial_import",
+        }
+    )
+
+
+def _placed(ctx: Context, kind: Kind, todo: Sequence[Record], refs: Mapping[RecordKey, str], known: Known) -> dict[str, Record]:
+    """What can be written as it is. A record whose org unit came after the units were imported is left to the live flow."""
+    parked, later = faulty(todo, refs), set[RecordKey]()
     for record in todo:
-        ctx.totals.operations["would_apply"] += 1
-        paired = matches[record.id]
-        ctx.totals.done["would be paired" if paired else "would be created"] += 1
-        ctx.totals.add_row(
-            {
-                "what": f"{'pair' if paired else 'create'} {words(record.key.kind, A)}",
-                "administrate": paired[0] if len(paired) == 1 else "",
-                "cornerstone": record.id,
-                "outcome": "would_apply",
-                "reason": "initial_import",
-            }
-        )
-
-
-def _placed(ctx: Context, record: Record, refs: dict[RecordKey, str]) -> bool:
-    """Without its parent or org unit a record cannot be placed: its own unit of work then waits for it, or parks."""
-    missing = [ref.key for ref in references(record) if ref.required and ref.key not in refs]
-    if missing:
+        if record.key in parked and parked[record.key].reason == "org_unit_not_imported" and _to_come(ctx, record, refs, known):
+            later.add(record.key)
+    set_aside(ctx, kind, {key: why for key, why in parked.items() if key not in later})
+    if later:
         with ctx.database.begin() as conn:
-            work.mark(conn, [Mark(subject=str(record.key), flow=flow_of(record.key.kind), side=C.value)])
-        ctx.totals.done["left to the live flow: parent not imported"] += 1
-    return not missing
+            work.mark(conn, [Mark(subject=str(key), flow=flow_of(kind), side=C.value) for key in later])
+        ctx.totals.done["left to the live flow: org unit not imported"] += len(later)
+    return {record.id: record for record in todo if record.key not in parked}
+
+
+def _to_come(ctx: Context, record: Record, refs: Mapping[RecordKey, str], known: Known) -> bool:
+    """Whether every org unit that it needs is there in Cornerstone and may be imported; one that was itself set aside may not."""
+    for ref in references(record):
+        if ref.required and ref.key not in refs:
+            if ref.key not in known.to_come:
+                known.to_come[ref.key] = _may_come(ctx, ref.key)
+            if not known.to_come[ref.key]:
+                return False
+    return True
+
+
+def _may_come(ctx: Context, key: RecordKey) -> bool:
+    with ctx.database.read() as conn:
+        if work.parked_among(conn, [str(key)]):
+            return False
+    reading = ctx.systems[key.system].read(key.kind, key.id)
+    return isinstance(reading, Present) and why_not_created(ctx, reading.record) is None

@@ -27,6 +27,7 @@ class Known:
     run: str
     rows: int = 0
     taken: dict[str, str] = field(default_factory=dict)
+    to_come: dict[RecordKey, bool] = field(default_factory=dict)  # org units without a pair: whether they may still get one
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def matches(self, ctx: Context, records: Sequence[Record], refs: Refs) -> dict[str, list[str]]:

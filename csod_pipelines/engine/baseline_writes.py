@@ -12,7 +12,8 @@ from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
-from csod_pipelines.engine.context import Context, Later, id_on, key_on
+from csod_pipelines.engine.baseline_faults import set_aside
+from csod_pipelines.engine.context import Context, Later, Parked, id_on, key_on
 from csod_pipelines.engine.create import claim_key, draft_for
 from csod_pipelines.engine.operations import Intent, Operation, close_leftovers, operations
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
@@ -108,6 +109,7 @@ def create(ctx: Context, kind: Kind, rows: Sequence[Row], carried: Carried) -> N
             answers = target.create_many(drafts)
             with ctx.database.begin() as conn:
                 _record_created(conn, ctx, rows, opened, answers)
+        _park_refused(ctx, kind, rows, answers)
         return
     try:
         with operations(ctx, creates + _id_intents(ctx, kind, carried.links)) as opened:
@@ -120,6 +122,16 @@ def create(ctx: Context, kind: Kind, rows: Sequence[Row], carried: Carried) -> N
         carried.apart = carried.unsure = True
         raise Later("answer_lost", seconds=ctx.options.settle_seconds) from err
     _stored(ctx, carried)
+    _park_refused(ctx, kind, rows, answers)
+
+
+def _park_refused(ctx: Context, kind: Kind, rows: Sequence[Row], answers: Sequence[Written | Refusal]) -> None:
+    refused = {
+        row.source.key: Parked("refused_by_vendor", {"message": answer.message})
+        for row, answer in zip(rows, answers, strict=True)
+        if isinstance(answer, Refusal)
+    }
+    set_aside(ctx, kind, refused)
 
 
 def finish(ctx: Context, kind: Kind, carried: Carried) -> None:
@@ -208,7 +220,6 @@ def _record_created(
     images.save_many(conn, seen)
     ledger.close_all(conn, ends)
     ctx.totals.dispositions["applied"] += len(made)
-    ctx.totals.dispositions["failed"] += len(rows) - len(made)
 
 
 def _record_stored(

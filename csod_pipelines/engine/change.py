@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 
 from csod_pipelines.engine.context import Context, End, Later, id_on, key_on, words
 from csod_pipelines.engine.operations import Intent, close_leftovers, operation, refused_end
+from csod_pipelines.engine.part_ids import store_part_ids
 from csod_pipelines.engine.refs import terms_for
+from csod_pipelines.engine.to_dos import DONE, close_to_dos, done_by_hand
 from csod_pipelines.model.keys import Kind, SystemName, roster_subject
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
 from csod_pipelines.model.readings import Present
@@ -60,22 +62,28 @@ def bring_in_step(
         refused=peer_image.refused if peer_image else {},
     )
     if not change.fields:
-        return _nothing_to_write(ctx, subject, link, owner, peer, change)
+        return _nothing_to_write(ctx, subject, link, owner, peer, change, refused_before=bool(peer_image and peer_image.refused))
     if not DIRECTIONS[owner.key.kind].updates:
         return _to_do(ctx, subject, link, owner, peer, change)
     return _write(ctx, subject, link, owner, peer, desired, change)
 
 
-def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, change: Change) -> End:
+def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, change: Change, *, refused_before: bool) -> End:
+    healed = refused_before and not change.refused
+    done = done_by_hand(ctx, subject, owner, peer, refused=healed)
+    stored = store_part_ids(ctx, subject, link.id, owner)
+    settled: tuple[UUID, ...] = ()
     if not ctx.dry:
         with ctx.database.begin() as conn:
             _agree(conn, link, owner, peer, keep=change.open)
         settled = close_leftovers(ctx, [subject], applied=True)
-        if settled:
-            return End(disposition=Disposition.APPLIED, reason="found_after_unknown", operations=settled)
+        close_to_dos(ctx, done)
+    if settled or stored:
+        reason = "found_after_unknown" if settled else "id_stored"
+        return End(disposition=Disposition.APPLIED, reason=reason, operations=(*settled, *stored))
     if change.refused:
         return End(disposition=Disposition.FAILED, reason="refused_before", params={"fields": sorted(change.refused)})
-    return End(disposition=Disposition.UNCHANGED, reason="already_in_step")
+    return End(disposition=Disposition.UNCHANGED, reason=DONE if done or healed else "already_in_step")
 
 
 def _intent(ctx: Context, subject: str, link: Link, owner: Record, action: str, desired: Value | None, sent: frozenset[str]) -> Intent:
@@ -134,6 +142,7 @@ def _write(
                     op.close(conn, OperationOutcome.SUCCESS, "updated", params={"fields": sorted(sent)})
     except Refused as err:
         return _refused(ctx, subject, link, owner, peer, desired, change, refused=refused, err=err, opened=tuple(opened))
+    opened += store_part_ids(ctx, subject, link.id, owner)
     failed = cancelling or bool(refused)
     return End(
         disposition=Disposition.FAILED if failed else Disposition.APPLIED,
@@ -239,7 +248,7 @@ def complete(ctx: Context, subject: str, link: Link, *, source: Record | None, p
         links.set_state(conn, link.id, "live")
         if source is not None and isinstance(source.value, Offering) and fresh is not None and isinstance(fresh.value, Offering):
             _note_parts(conn, link, source.value, fresh.value, {})
-    return stored
+    return stored if source is None else (*stored, *store_part_ids(ctx, subject, link.id, source))
 
 
 def _store_ids(ctx: Context, subject: str, link: Link, kind: Kind) -> tuple[UUID, ...]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from csod_pipelines.engine import tell
 from csod_pipelines.engine.baseline import import_kind
+from csod_pipelines.engine.baseline_plan import KINDS, ImportPlan, Planned
 from csod_pipelines.engine.brakes import Brakes
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
@@ -24,7 +25,7 @@ from csod_pipelines.engine.reconcile import differences, reconcile
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.store import checkpoints, leases, work
+from csod_pipelines.store import checkpoints, leases, retention, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.sync.directions import flow_of
@@ -32,6 +33,8 @@ from csod_pipelines.systems.base import Clock, Seams, System
 from csod_pipelines.systems.errors import VendorError
 
 Progress = Callable[[Totals], None]
+
+PLANNED_COUNTS = "import:planned"
 
 #: What ``plan`` without a kind looks at, parents first.
 PLANNED_KINDS = tuple(Kind)
@@ -118,6 +121,26 @@ class Engine:
             f"import:{kind}", owner, mode, Flow.IMPORT, progress, lambda ctx, told: import_kind(ctx, kind, progress=told)
         )
 
+    def plan_import(self, *, told: Callable[[Planned], None] = lambda planned: None, progress: Progress | None = None) -> ImportPlan:
+        """What an import of every kind would do. Writes nothing to a vendor; the counts are kept, so that an import can say how
+        much is left."""
+        ctx, plan = self.context(dry=True), ImportPlan(told=told)
+        token = lane.set("batch")
+        try:
+            for kind in KINDS:
+                import_kind(ctx, kind, progress=progress, plan=plan)
+        finally:
+            lane.reset(token)
+        with self._database.begin() as conn:
+            checkpoints.put(conn, PLANNED_COUNTS, plan.per_kind())
+        return plan
+
+    def planned_counts(self) -> dict[str, int]:
+        """Records of each kind that the last plan of an import found; empty without one."""
+        with self._database.read() as conn:
+            found = checkpoints.get(conn, PLANNED_COUNTS)
+        return dict(found.value) if found is not None else {}
+
     def reconcile(
         self, kind: Kind, *, mode: str, owner: str, day: str | None = None, progress: Callable[[Totals], None] | None = None
     ) -> Totals:
@@ -188,6 +211,12 @@ class Engine:
             return [step for kind in (kinds or PLANNED_KINDS) for drift in differences(ctx, kind) for step in drift.steps]
         finally:
             lane.reset(token)
+
+    def expire(self) -> list[str]:
+        """Make the months to come and drop those whose bodies have been kept long enough; the partitions dropped."""
+        with self._database.begin() as conn:
+            retention.ensure_partitions(conn)
+            return retention.drop_expired(conn, inbox_days=self._options.inbox_days, body_days=self._options.body_days)
 
     def waiting(self, flow: Flow) -> Waiting:
         with self._database.read() as conn:

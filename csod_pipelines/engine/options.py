@@ -88,6 +88,8 @@ class EngineOptions:
     brakes: Mapping[str, BrakeLimit] = field(default_factory=lambda: DEFAULT_BRAKES)
     brake_minimum: int = 5
     empty_side: int = 10
+    inbox_days: int = 90
+    body_days: int = 90
 
     def external_name(self, kind: Kind) -> str:
         return f"csod:{self.portal}:{EXTERNAL_WORDS[kind]}"

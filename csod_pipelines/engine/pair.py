@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from csod_pipelines.engine.change import bring_in_step, close_ended
-from csod_pipelines.engine.context import Context, End, Later, id_on, key_on
+from csod_pipelines.engine.context import Context, End, Later, Parked, id_on, key_on
 from csod_pipelines.engine.create import create_peer
 from csod_pipelines.engine.scope import left_scope, why_not_created
 from csod_pipelines.engine.write_back import write_back
@@ -96,8 +96,6 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
         if kind not in LIVE_UPDATES and _base(bases, owner_side) is not None:
             return ended(Disposition.IGNORED, "changed_by_daily_reconciliation", fields=sorted(moved))
     peer = _read_peer(ctx, key_on(link, owner_side.peer))
-    if isinstance(peer, End):
-        return peer
     return bring_in_step(ctx, subject, link, owner=owner, peer=peer, bases=bases, restore=restore)
 
 
@@ -126,13 +124,14 @@ def _peer_hinted(ctx: Context, link: Link, bases: Mapping[str, images.Image], ke
     return ended(Disposition.IGNORED, "owned_by_the_other_side", fields=sorted(moved))
 
 
-def _read_peer(ctx: Context, key: RecordKey) -> Record | End:
+def _read_peer(ctx: Context, key: RecordKey) -> Record:
+    """Deleted or merged away on the side without the right to end it: a person pairs the owner's record anew, or ends the pair."""
     reading = ctx.read(key)
     if isinstance(reading, Present):
         return reading.record
     if isinstance(reading, Unknown):
         raise Later("peer_cannot_be_read", seconds=60)
-    return ended(Disposition.FAILED, "peer_gone", evidence=reading.evidence, id=key.id)
+    raise Parked("peer_gone", {"evidence": reading.evidence, "id": key.id})
 
 
 def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
@@ -145,6 +144,4 @@ def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
     if peer_id is None:
         return create_peer(ctx, subject, owner, reopened)
     peer = _read_peer(ctx, key_on(reopened, owner.key.system.peer))
-    if isinstance(peer, End):
-        return peer
     return bring_in_step(ctx, subject, reopened, owner=owner, peer=peer, bases={}, restore=True)

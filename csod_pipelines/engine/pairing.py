@@ -69,20 +69,31 @@ def bind(ctx: Context, kind: Kind, administrate_id: str, cornerstone_id: str, by
     _only_pairs(kind)
     found = {A: _present(ctx, kind, A, administrate_id), C: _present(ctx, kind, C, cornerstone_id)}
     with ctx.database.begin() as conn:
-        held = {system: links.by_record(conn, kind, system, record.id) for system, record in found.items()}
-        _refuse_other_pairs(kind, held, found)
-        if _is_pair(held[A], found):
-            link = held[A]
-            assert link is not None
-        else:
-            # parked under its own name a record would stay aside: once bound, its name means the link
-            for record in found.values():
-                work.unpark(conn, str(record.key))
-            link = _bound(conn, kind, held, found)
-        _write_down(conn, ctx, link, "linked", "bound_by_hand", by)
-        work.unpark(conn, f"link:{link.id}")
-        work.mark(conn, [Mark(subject=f"link:{link.id}", flow=flow_of(kind)), *_marks(kind, found)])
-        return link
+        return bind_found(conn, ctx, kind, found, by)
+
+
+def bind_found(conn: Connection, ctx: Context, kind: Kind, found: dict[SystemName, Record], by: By) -> Link:
+    """Pair two records that were just looked at. Raises OperatorError where one of them is paired otherwise."""
+    held = {system: links.by_record(conn, kind, system, record.id) for system, record in found.items()}
+    _refuse_other_pairs(kind, held, found)
+    if _is_pair(held[A], found):
+        link = held[A]
+        assert link is not None
+    else:
+        # parked under its own name a record would stay aside: once bound, its name means the link
+        for record in found.values():
+            work.unpark(conn, str(record.key))
+        link = _bound(conn, kind, held, found)
+    _write_down(conn, ctx, link, "linked", "bound_by_hand", by)
+    work.unpark(conn, f"link:{link.id}")
+    work.mark(conn, [Mark(subject=f"link:{link.id}", flow=flow_of(kind)), *_marks(kind, found)])
+    return link
+
+
+def refuse_other_pairs(ctx: Context, kind: Kind, found: dict[SystemName, Record]) -> None:
+    """Raises OperatorError where one of the two is paired with a third."""
+    with ctx.database.read() as conn:
+        _refuse_other_pairs(kind, {system: links.by_record(conn, kind, system, record.id) for system, record in found.items()}, found)
 
 
 def _marks(kind: Kind, found: dict[SystemName, Record]) -> list[Mark]:

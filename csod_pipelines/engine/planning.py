@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from csod_pipelines.engine import to_dos
 from csod_pipelines.engine.brakes import digest_of
 from csod_pipelines.engine.context import Context, Step, words
 from csod_pipelines.engine.names import describe, names_of
@@ -20,7 +21,7 @@ from csod_pipelines.model.reasons import explain, remedy
 from csod_pipelines.store import images, ledger, links, work
 from csod_pipelines.store.ledger import OperationRow
 
-TO_DO_REASONS = frozenset({"change_by_hand", "cancel_session_by_hand"})
+TO_DO_REASONS = frozenset({to_dos.CHANGE, to_dos.CANCEL})
 #: The vendor refused values; they are tried again when a value changes, and the refusal ends with them.
 REFUSALS = frozenset({"refused_by_vendor", "some_fields_refused", "change_by_hand"})
 #: Ends that are no end: the unit is worked on again by itself.

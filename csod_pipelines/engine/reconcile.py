@@ -15,9 +15,11 @@ from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.scope import why_not_created
+from csod_pipelines.engine.to_dos import DONE
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
+from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import Offering, OrgUnit, Record
 from csod_pipelines.store import images, links, work
@@ -54,7 +56,7 @@ CREATES_FROM: dict[Kind, tuple[SystemName, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One unit that would write, and what."""
+    """One unit that would write, and what. No steps: it writes nothing, but is to be parked, or its to-do to be closed."""
 
     subject: str
     steps: tuple[Step, ...]
@@ -71,9 +73,9 @@ def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
         if subject in aside:
             continue  # waits for a person, who is told elsewhere
         dry.steps = []
-        _plan_one(dry, subject)
+        end = _plan_one(dry, subject)
         steps = tuple(step for step in dry.steps if kind not in (Kind.ENROLLMENT, Kind.OUTCOME) or step.kind is kind)
-        if steps:
+        if steps or (end is not None and (end.disposition is Disposition.PARKED or end.reason == DONE)):
             yield Drift(subject=subject, steps=steps)
 
 
@@ -105,8 +107,10 @@ def _plan_one(dry: Context, subject: str) -> End | None:
         if subject.startswith("roster:"):
             return handle_roster(dry, subject, subject.split(":", 2)[2]).overall
         return handle_pair(dry, subject, frozenset(), restore=True)
-    except (WouldApply, Later, WaitsFor, Parked):
-        return None  # noted in the steps, or waiting for somebody: neither is a write of this plan
+    except Parked as parked:
+        return End(disposition=Disposition.PARKED, reason=parked.reason, params=parked.params)
+    except (WouldApply, Later, WaitsFor):
+        return None  # noted in the steps, or waiting for something: neither is a write of this plan
 
 
 def _roster_subjects(ctx: Context) -> Iterator[str]:

@@ -29,3 +29,17 @@ def standing(conn: Connection, kinds: Sequence[str], *, limit: int = 1000) -> li
     """Failed and partly done operations that are the last word on their record, the newest first."""
     ids: list[UUID] = list(conn.execute(_STANDING, {"kinds": [str(kind) for kind in kinds], "limit": limit}).scalars())
     return operations_by_id(conn, ids)
+
+
+_TO_DOS = text("""
+    SELECT o.id FROM operation o
+    JOIN LATERAL (
+        SELECT outcome, reason FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE o.subject = ANY(ARRAY(SELECT subject_names(ARRAY[:subject])))
+      AND last.outcome = 'partial' AND last.reason = ANY(CAST(:reasons AS text[]))
+    ORDER BY o.number""")
+
+
+def to_dos(conn: Connection, subject: str, reasons: Sequence[str]) -> list[UUID]:
+    """Partly done operations of a unit that wait for a person, by the reasons that say so."""
+    return list(conn.execute(_TO_DOS, {"subject": subject, "reasons": list(reasons)}).scalars())

@@ -18,33 +18,13 @@ from sqlalchemy import Connection, text
 from csod_pipelines.store.sides import from_bits, to_bits
 from csod_pipelines.store.work_rename import rename
 from csod_pipelines.store.work_types import Claim, Fenced, Mark, Member, NameHeld, Parked, Waiting
-from csod_pipelines.store.work_views import at_limits, parked, peek, waiting
+from csod_pipelines.store.work_views import at_limits, parked, parked_among, peek, waiting
 
 __all__ = [
-    "Claim",
-    "Fenced",
-    "Mark",
-    "Member",
-    "NameHeld",
-    "Parked",
-    "Waiting",
-    "at_limits",
-    "claim",
-    "claim_subject",
-    "finish",
-    "finish_many",
-    "hasten",
-    "mark",
-    "park",
-    "parked",
-    "peek",
-    "postpone",
-    "rename",
-    "renew",
-    "unpark",
-    "wait_for",
-    "waiting",
-    "wake",
+    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "at_limits", "claim", "claim_subject", "finish", "finish_many",
+    "hasten", "mark", "park", "parked", "parked_among", "peek", "postpone", "rename", "renew", "unpark", "unpark_all", "wait_for",
+    "waiting", "wake",
+]  # fmt: skip
 ]  # fmt: skip
 
 LEASE_SECONDS = 30.0
@@ -231,6 +211,16 @@ _UNPARK = text("""
 def unpark(conn: Connection, subject: str) -> bool:
     """Make a parked unit ready. False when it was not parked."""
     return conn.execute(_UNPARK, {"subject": subject}).rowcount > 0
+
+
+_UNPARK_ALL = text("""
+    UPDATE work SET parked_at = NULL, parked_reason = NULL, parked_params = NULL, ready_at = app_now(), attempts = 0
+    WHERE starts_with(subject, :prefix) AND parked_reason = ANY(CAST(:reasons AS text[]))""")
+
+
+def unpark_all(conn: Connection, *, prefix: str, reasons: Sequence[str]) -> int:
+    """Make ready what was set aside for one of these reasons under a name that begins so; returns how many units that were."""
+    return conn.execute(_UNPARK_ALL, {"prefix": prefix, "reasons": list(reasons)}).rowcount
 
 
 _HASTEN = text("""

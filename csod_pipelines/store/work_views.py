@@ -66,3 +66,11 @@ _PEEK = text("""
 def peek(conn: Connection, flows: Sequence[str], limit: int = 200) -> list[str]:
     """Subjects that wait for a worker, the next one first, without taking any."""
     return [row[0] for row in conn.execute(_PEEK, {"flows": list(flows), "limit": limit})]
+
+
+_PARKED_AMONG = text("SELECT subject FROM work WHERE subject = ANY(CAST(:subjects AS text[])) AND parked_reason IS NOT NULL")
+
+
+def parked_among(conn: Connection, subjects: Sequence[str]) -> set[str]:
+    """Which of these units a person must look at first."""
+    return set(conn.execute(_PARKED_AMONG, {"subjects": list(subjects)}).scalars())

@@ -70,6 +70,8 @@ def plan_change(
     mapped = MAPPED[owner.key.kind]
     candidates = changed(image_of(owner), owner_base) & mapped
     edited = changed(image_of(peer), peer_base) & mapped
+    if "max_places" in candidates:
+        candidates |= {"min_places"} & mapped  # it went down with the seats while they were fewer than it
     if restore:
         candidates |= edited | (frozenset(refused) & mapped)
     differing = frozenset(f for f in candidates | edited if not same(f, desired, peer.value))
@@ -122,7 +124,9 @@ def _same_minimum(desired: Value, held: Value) -> bool:
     assert isinstance(desired, Offering) and isinstance(held, Offering)
     if desired.state is OfferingState.CANCELLED:
         return True  # its minimum went down with its seats
-    return desired.min_places is None or desired.min_places == held.min_places
+    if desired.min_places is None or desired.max_places is None:
+        return desired.min_places in (None, held.min_places)
+    return min(desired.min_places, desired.max_places) == held.min_places
 
 
 def _same_email(desired: Value, held: Value) -> bool:

@@ -47,7 +47,7 @@ A sandbox takes the same names: `PATCH /_sandbox/config` with `{"part_time_zone_
 ## Asking a real portal
 
 `pytest csod_pipelines_tests/contract` runs against the sandboxes. Given a portal's address it runs the expectations that only read, and
-skips the others; nothing is written there.
+skips the others; nothing is written there unless that is asked for.
 
 | Variable | Holds |
 |---|---|
@@ -55,6 +55,7 @@ skips the others; nothing is written there.
 | `CSOD_PIPELINES_CONTRACT_CORNERSTONE_CLIENT_ID`, `_CLIENT_SECRET` | of an OAuth application whose scopes read |
 | `CSOD_PIPELINES_CONTRACT_ADMINISTRATE_API_URL`, `_AUTH_URL` | the GraphQL address, the token address |
 | `CSOD_PIPELINES_CONTRACT_ADMINISTRATE_CLIENT_ID`, `_CLIENT_SECRET` | of an installed application |
+| `CSOD_PIPELINES_CONTRACT_WRITES` | `1`: also the expectations that write records of their own, which stay there; for a test portal |
 """
 
 

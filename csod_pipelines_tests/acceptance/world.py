@@ -77,6 +77,7 @@ class World:
     administrate: Vendor
     cornerstone: Vendor
     house: House
+    portal: Any = None  # the Cornerstone sandbox's own tables, for data that no screen of it would take
 
     @property
     def engine(self) -> Engine:
@@ -123,4 +124,5 @@ def world(urls: Urls, home: Path, *, administrate: Any = "small", cornerstone: A
         }
         settings = load_settings({PREFIX + name: value for name, value in env.items()})
         house = stack.enter_context(open_house(settings, run_id="test"))
-        yield World(administrate=Vendor(a.url), cornerstone=Vendor(c.url), house=house)
+        core: Any = c.shell.core
+        yield World(administrate=Vendor(a.url), cornerstone=Vendor(c.url), house=house, portal=core.portal.store)

@@ -1,11 +1,13 @@
 """A portal for each test, and which tests a live one may be asked.
 
 Every expectation's docstring names its source. Marks: ``row`` the row of the contract register that it stands for; ``reads`` it writes
-nothing and sets no stage, so that it runs against a live portal too. See docs/contract.md for the addresses.
+nothing and sets no stage, so that it runs against a live portal too; ``writes`` it writes records of its own through the public contract
+alone, and runs there when ``CSOD_PIPELINES_CONTRACT_WRITES`` is 1. See docs/contract.md for the addresses.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,11 +15,18 @@ import pytest
 from csod_pipelines.sandbox.serve import running
 from csod_pipelines_tests.contract.administrate_portal import Administrate
 from csod_pipelines_tests.contract.cornerstone_portal import Cornerstone
-from csod_pipelines_tests.contract.portals import Address, live_address, sandbox_address
+from csod_pipelines_tests.contract.portals import WRITES, Address, live_address, sandbox_address
+
+
+def _may_run(request: pytest.FixtureRequest) -> bool:
+    """Of a live portal: what only reads; what writes, where that was asked for."""
+    marker = request.node.get_closest_marker
+    return marker("reads") is not None or (marker("writes") is not None and os.environ.get(WRITES) == "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "row(name): the row of the contract register that the expectation stands for")
+    config.addinivalue_line("markers", "writes: through the public contract alone, on records of its own; a live portal keeps them")
     config.addinivalue_line("markers", "reads: writes nothing; runs against a live portal too")
 
 
@@ -41,8 +50,8 @@ def cornerstone_address(request: pytest.FixtureRequest) -> Iterator[Address]:
 
 
 def _only_reads(address: Address, request: pytest.FixtureRequest) -> None:
-    if address.live and request.node.get_closest_marker("reads") is None:
-        pytest.skip("needs a sandbox: it writes, or sets a stage")
+    if address.live and not _may_run(request):
+        pytest.skip("needs a sandbox: it sets a stage, or writes and was not asked to")
 
 
 @pytest.fixture

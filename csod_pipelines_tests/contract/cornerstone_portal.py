@@ -78,7 +78,8 @@ class Cornerstone(Portal):
     def user(self, ref: str) -> dict[str, Any]:
         return self.get(EMPLOYEES, externalId=ref)["data"][0]
 
-    def hire(self, ref: str = "NEW-1", /, **more: Any) -> requests.Response:
+    def hire(self, ref: str | None = None, /, **more: Any) -> requests.Response:
+        ref = ref or self.own("NEW-1")
         body = {"externalId": ref, "userName": f"{ref.lower()}@example.org", "firstName": "Grace", "lastName": "Hopper"}
         return self.call("POST", EMPLOYEES, body | more)
 

@@ -7,6 +7,7 @@ no controls: what sets a stage through them raises.
 from __future__ import annotations
 
 import os
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import requests
 
 NOW = "2026-07-14T10:00:05Z"  # the sandboxes' world begins here: a Tuesday, in summer time
 PREFIX = "CSOD_PIPELINES_CONTRACT_"
+WRITES = PREFIX + "WRITES"  # 1: a live portal is written to
 TIMEOUT_SECONDS = 30
 
 
@@ -59,6 +61,11 @@ class Portal:
         self.http = requests.Session()
         self.http.headers["Accept"] = "application/json"
         self._configured: dict[str, Any] = {}
+        self._mark = uuid.uuid4().hex[:8]
+
+    def own(self, text: str) -> str:
+        """A reference nobody else has: a live portal keeps what earlier runs wrote."""
+        return f"{text}-{self._mark}" if self.address.live else text
 
     # ---- the sandbox's controls
 

@@ -29,6 +29,7 @@ def define(administrate: Administrate, object_type: str, label: str, type: str =
 
 
 @pytest.mark.row("mutation.account.create")
+@pytest.mark.writes
 def test_an_account_is_created_with_a_name(administrate: Administrate) -> None:
     """Source: developer site, accounts."""
     id = administrate.account("Sales")
@@ -37,6 +38,7 @@ def test_an_account_is_created_with_a_name(administrate: Administrate) -> None:
 
 
 @pytest.mark.row("mutation.account.update")
+@pytest.mark.writes
 def test_an_account_is_changed_by_an_input_that_names_it(administrate: Administrate) -> None:
     """Source: developer site, accounts; the id stands inside the input."""
     id = administrate.account("Sales")
@@ -46,6 +48,7 @@ def test_an_account_is_changed_by_an_input_that_names_it(administrate: Administr
 
 
 @pytest.mark.row("mutation_errors")
+@pytest.mark.writes
 def test_a_refusal_is_a_200_with_errors_inside(administrate: Administrate) -> None:
     """Source: all mutation pages of the developer site: the entity is null, errors have label, message and value."""
     query = "mutation ($i: AccountCreateInput!) { account { create(input: $i) { account { id } ERRORS } } }"
@@ -54,6 +57,7 @@ def test_a_refusal_is_a_200_with_errors_inside(administrate: Administrate) -> No
     assert [set(error) for error in result["errors"]] == [{"label", "message", "value"}]
 
 
+@pytest.mark.writes
 def test_several_mutations_share_a_request_through_aliases(administrate: Administrate) -> None:
     """Source: vendor workflows; each has errors of its own."""
     query = """mutation { account { one: create(input: { name: "One" }) { account { name } ERRORS }
@@ -73,6 +77,7 @@ def test_an_individuals_account_takes_no_further_contact(administrate: Administr
 
 
 @pytest.mark.row("mutation.contact.createBatch")
+@pytest.mark.writes
 def test_contacts_are_created_many_at_once_with_a_result_each(administrate: Administrate) -> None:
     """Source: developer site, contacts; the answer is a list."""
     people = [person(administrate, "One"), person(administrate, "Two", accountId="T3JnYW5pc2F0aW9uOjk5OTk="), person(administrate, "Three")]
@@ -82,6 +87,7 @@ def test_contacts_are_created_many_at_once_with_a_result_each(administrate: Admi
 
 
 @pytest.mark.row("contact_create_batch")
+@pytest.mark.writes
 def test_results_of_a_batch_stand_in_the_order_of_its_inputs(administrate: Administrate) -> None:
     """Source: developer site, contacts."""
     mails = [f"p{number}@example.org" for number in range(50)]
@@ -90,6 +96,7 @@ def test_results_of_a_batch_stand_in_the_order_of_its_inputs(administrate: Admin
 
 
 @pytest.mark.row("mutation.contact.update")
+@pytest.mark.writes
 def test_a_contact_is_changed_by_an_input_that_names_it(administrate: Administrate) -> None:
     """Source: developer site, contacts; what is left out stays."""
     id = administrate.contact("Ada")
@@ -111,57 +118,67 @@ def test_two_people_may_share_an_address(administrate: Administrate) -> None:
 
 
 @pytest.mark.row("external_ids")
+@pytest.mark.writes
 def test_a_record_shows_its_external_ids_by_name_and_value(administrate: Administrate) -> None:
     """Source: developer site, external ids. Plain texts."""
     id = administrate.account()
-    administrate.ask(administrate.store(id, "csod:ou", "D-1"))
+    value = administrate.own("D-1")
+    administrate.ask(administrate.store(id, "csod:ou", value))
     query = "query ($i: ID!) { node(id: $i) { ... on Account { externalIds { name value } } } }"
-    assert administrate.ask(query, i=id)["node"]["externalIds"] == [{"name": "csod:ou", "value": "D-1"}]
+    assert administrate.ask(query, i=id)["node"]["externalIds"] == [{"name": "csod:ou", "value": value}]
 
 
 @pytest.mark.row("mutation.externalId.store")
+@pytest.mark.writes
 def test_storing_answers_the_record_itself(administrate: Administrate) -> None:
     """Source: developer site, external id values. No input object, no list of errors."""
     id = administrate.account()
-    node = administrate.ask(administrate.store(id, "csod:ou", "D-1"))["externalId"]["store"]
-    assert node == {"id": id, "__typename": "Account", "externalIds": [{"name": "csod:ou", "value": "D-1"}]}
+    value = administrate.own("D-1")
+    node = administrate.ask(administrate.store(id, "csod:ou", value))["externalId"]["store"]
+    assert node == {"id": id, "__typename": "Account", "externalIds": [{"name": "csod:ou", "value": value}]}
 
 
 @pytest.mark.row("external_id_overwrite")
+@pytest.mark.writes
 def test_overwrite_replaces_a_value(administrate: Administrate) -> None:
     """Source: developer site, external id values."""
     id = administrate.account()
-    administrate.ask(administrate.store(id, "csod:ou", "D-1"))
-    node = administrate.ask(administrate.store(id, "csod:ou", "D-2", overwrite=True))["externalId"]["store"]
-    assert node["externalIds"] == [{"name": "csod:ou", "value": "D-2"}]
+    administrate.ask(administrate.store(id, "csod:ou", administrate.own("D-1")))
+    node = administrate.ask(administrate.store(id, "csod:ou", administrate.own("D-2"), overwrite=True))["externalId"]["store"]
+    assert node["externalIds"] == [{"name": "csod:ou", "value": administrate.own("D-2")}]
 
 
 @pytest.mark.row("external_id_no_overwrite")
+@pytest.mark.writes
 def test_without_overwrite_a_value_that_stands_is_an_error(administrate: Administrate) -> None:
     """Source: developer site, external id values; that the error stands at the top is inferred from the shape."""
     id = administrate.account()
-    administrate.ask(administrate.store(id, "csod:ou", "D-1"))
-    assert administrate.refused(administrate.store(id, "csod:ou", "D-2", overwrite=False))
+    administrate.ask(administrate.store(id, "csod:ou", administrate.own("D-1")))
+    assert administrate.refused(administrate.store(id, "csod:ou", administrate.own("D-2"), overwrite=False))
 
 
 @pytest.mark.row("external_id_unique")
+@pytest.mark.writes
 def test_no_two_records_of_a_type_share_a_value_under_a_name(administrate: Administrate) -> None:
     """Source: developer site, external ids. Another type may."""
     first, second = administrate.account("One"), administrate.account("Two")
-    administrate.ask(administrate.store(first, "csod:ou", "D-1"))
-    assert administrate.refused(administrate.store(second, "csod:ou", "D-1", overwrite=True))
-    administrate.ask(administrate.store(second, "other", "D-1"))
-    administrate.ask(administrate.store(administrate.contact(), "csod:ou", "D-1"))
+    value = administrate.own("D-1")
+    administrate.ask(administrate.store(first, "csod:ou", value))
+    assert administrate.refused(administrate.store(second, "csod:ou", value, overwrite=True))
+    administrate.ask(administrate.store(second, "other", value))
+    administrate.ask(administrate.store(administrate.contact(), "csod:ou", value))
 
 
 @pytest.mark.row("query.nodeByExternalId")
+@pytest.mark.writes
 def test_a_record_is_found_by_type_name_and_value(administrate: Administrate) -> None:
     """Source: developer site, external ids. What a look-up without a match answers is a guess: null."""
     id = administrate.event()
-    administrate.ask(administrate.store(id, "csod:session_lo", "8d86b95c"))
+    value = administrate.own("8d86b95c")
+    administrate.ask(administrate.store(id, "csod:session_lo", value))
     query = """query ($v: String!) { nodeByExternalId(type: Event, name: "csod:session_lo", value: $v) {
       id __typename ... on Event { lifecycleState } } }"""
-    assert administrate.ask(query, v="8d86b95c")["nodeByExternalId"] == {"id": id, "__typename": "Event", "lifecycleState": "published"}
+    assert administrate.ask(query, v=value)["nodeByExternalId"] == {"id": id, "__typename": "Event", "lifecycleState": "published"}
     assert administrate.ask(query, v="nothing")["nodeByExternalId"] is None
 
 

@@ -48,6 +48,7 @@ def test_a_template_goes_from_draft_to_published_to_archived(administrate: Admin
 
 
 @pytest.mark.row("event_states")
+@pytest.mark.writes
 def test_an_event_starts_as_a_draft_and_is_published_and_cancelled(administrate: Administrate) -> None:
     """Source: developer site, events. What the screens call active is published here."""
     id = administrate.event(published=False)
@@ -69,6 +70,7 @@ def test_an_event_is_public_or_private(administrate: Administrate) -> None:
 
 
 @pytest.mark.row("event_has_location")
+@pytest.mark.writes
 def test_every_event_has_a_location(administrate: Administrate) -> None:
     """Source: help article 115011749087."""
     id = administrate.event()
@@ -85,6 +87,7 @@ def test_a_classroom_event_begins_with_a_session_and_an_lms_event_has_none(admin
     assert administrate.sessions(id) == []
 
 
+@pytest.mark.writes
 def test_publishing_an_event_does_not_publish_its_sessions(administrate: Administrate) -> None:
     """Source: the vendor's activation workflow publishes each session by itself."""
     (session,) = administrate.sessions(administrate.event())
@@ -93,6 +96,7 @@ def test_publishing_an_event_does_not_publish_its_sessions(administrate: Adminis
     assert result["session"]["lifecycleState"] == "published"
 
 
+@pytest.mark.writes
 def test_a_session_moves_in_wall_time_of_a_named_zone(administrate: Administrate) -> None:
     """Source: integrators' code: start and end are LocalDateTime, timeZonedStart carries the offset."""
     (session,) = administrate.sessions(administrate.event())
@@ -105,6 +109,7 @@ def test_a_session_moves_in_wall_time_of_a_named_zone(administrate: Administrate
 
 
 @pytest.mark.row("mutation.event.registerContacts")
+@pytest.mark.writes
 def test_contacts_are_registered_on_an_event(administrate: Administrate) -> None:
     """Source: developer site, events and registrations: the event and a list of contacts."""
     event = administrate.event()
@@ -129,6 +134,7 @@ def test_unnamed_places_are_held_on_an_order(administrate: Administrate) -> None
 
 
 @pytest.mark.row("event_must_be_published")
+@pytest.mark.writes
 def test_nobody_is_registered_on_a_draft(administrate: Administrate) -> None:
     """Source: developer site, events and registrations."""
     result = administrate.register(administrate.event(published=False), administrate.contact())

@@ -49,8 +49,12 @@ class FakeEngine:
     deliveries: dict[str, int] = field(default_factory=dict)
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
     operation_rows: list[dict[str, Any]] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     asked_run: str | None = None
     calls: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
+
+    def expire(self) -> list[str]:
+        return self.expired
 
     def _run(self, name: str, subject: Any, told: dict[str, Any]) -> Totals:
         self.calls.append((name, subject, told))
@@ -68,6 +72,9 @@ class FakeEngine:
 
     def import_baseline(self, kind: Kind, **told: Any) -> Totals:
         return self._run("import_baseline", kind, told)
+
+    def planned_counts(self) -> dict[str, int]:
+        return {"person": 1_000}
 
     def reconcile(self, kind: Kind, **told: Any) -> Totals:
         return self._run("reconcile", kind, told)
@@ -115,6 +122,9 @@ class FakeHouse:
     settings: Any = field(
         default_factory=lambda: SimpleNamespace(
             cornerstone=SimpleNamespace(base_url="https://acme.csod.com"),
-            config=SimpleNamespace(flow=SimpleNamespace(linger_seconds=60.0, max_runtime_seconds=900.0)),
+            config=SimpleNamespace(
+                flow=SimpleNamespace(linger_seconds=60.0, max_runtime_seconds=900.0),
+                limits=SimpleNamespace(administrate_per_second=20.0, administrate_batch=50),
+            ),
         )
     )

@@ -68,6 +68,12 @@ def test_the_audit_shows_the_newest_operations_as_a_table(launch: Launch, engine
     assert event.materialization.metadata["operations"].records[0].data["administrate"] == ""
 
 
+def test_the_audit_drops_what_has_been_kept_long_enough_and_says_so(launch: Launch, engine: FakeEngine) -> None:
+    engine.expired = ["inbox_event_2026_01"]
+    (event,) = events_of(launch("audit"), "ASSET_MATERIALIZATION")
+    assert event.materialization.metadata["expired"].value == "inbox_event_2026_01"
+
+
 def test_a_record_is_traced_in_sentences_and_rows(launch: Launch) -> None:
     result = launch("trace_record", ops={"tell_story": {"kind": "learner", "id": "48928"}})
     (event,) = events_of(result, "ASSET_MATERIALIZATION")

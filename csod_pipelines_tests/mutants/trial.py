@@ -40,11 +40,11 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_loader(fullname, _Loader(self._code))
 
 
-def killed(mutant: Mutant | None, tests: Sequence[str]) -> bool:
+def killed(mutant: Mutant | None, first: Sequence[str], tests: Sequence[str]) -> bool:
     """Whether a test fails with this mutant (None: the code as it is). A test that never ends has failed."""
     child = os.fork()
     if child == 0:
-        _in_child(mutant, tests)
+        _in_child(mutant, first, tests)
     try:
         watched = os.pidfd_open(child)
         ended, _, _ = select.select([watched], [], [], TRIAL_SECONDS)
@@ -56,7 +56,7 @@ def killed(mutant: Mutant | None, tests: Sequence[str]) -> bool:
     return not (os.WIFEXITED(status) and os.WEXITSTATUS(status) == SURVIVED)
 
 
-def _in_child(mutant: Mutant | None, tests: Sequence[str]) -> None:
+def _in_child(mutant: Mutant | None, first: Sequence[str], tests: Sequence[str]) -> None:
     code = KILLED
     try:
         if mutant is not None:
@@ -65,7 +65,7 @@ def _in_child(mutant: Mutant | None, tests: Sequence[str]) -> None:
             os.dup2(silence, 2)
             name = f"{PACKAGE}.{mutant.module.removesuffix('.py')}"
             sys.meta_path.insert(0, _Finder(name, mutant.code))
-        code = _verdict(tests)
+        code = _verdict(first, tests)
     except BaseException:  # noqa: BLE001 - however a test fails, the child must end here and say so
         if mutant is None:
             traceback.print_exc()
@@ -73,11 +73,12 @@ def _in_child(mutant: Mutant | None, tests: Sequence[str]) -> None:
         os._exit(code)
 
 
-def _verdict(tests: Sequence[str]) -> int:
+def _verdict(first: Sequence[str], tests: Sequence[str]) -> int:
     import pytest
 
-    if pytest.main(["-x", "-q", "--no-header", "-p", "no:randomly", "-p", "no:xdist", *tests]) != 0:
-        return KILLED
+    for chosen in (first, tests):
+        if chosen and pytest.main(["-x", "-q", "--no-header", "-p", "no:xdist", *chosen]) != 0:
+            return KILLED
     from csod_pipelines_tests.simulation import planner
 
     for case in range(1, PLANNER_CASES + 1):

@@ -10,7 +10,7 @@ from csod_pipelines.store.provision import Urls
 
 LEDGER = (
     "operation", "operation_intent", "operation_outcome", "exchange", "exchange_operation", "exchange_outcome", "exchange_body",
-    "settlement", "inbox_event", "inbox_key", "control", "seal",
+    "settlement", "inbox_event", "inbox_key", "control",
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ OP = "list_operations"
             owners=OWNERS,
             tags={JOB_TAG: "audit"},
             description="""The newest operations of the ledger: when, what, which Administrate record, which Cornerstone record, outcome and
-reason. Reads our own database only.
+reason. Works on our own database only: it also drops the months of raw deliveries and HTTP bodies whose time is over (`retention`).
 
 **Runs** every hour together with the checks of all assets. To follow one record, run `trace_record`.
 
@@ -39,6 +39,7 @@ reason. Reads our own database only.
     ],
 )
 def recent_operations(config: ReportForm, house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
+    dropped = house.engine.expire()
     rows = house.engine.operations(limit=config.limit)
     shown = table(rows, columns=COLUMNS, most=config.limit) if rows else "no operation yet"
-    yield dg.MaterializeResult(metadata={"rows": len(rows), "operations": shown})
+    yield dg.MaterializeResult(metadata={"rows": len(rows), "operations": shown, "expired": ", ".join(dropped) or "nothing"})

@@ -6,13 +6,12 @@ missing, and an import that was killed goes on where it stood. Nobody is message
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import dagster as dg
 
 from csod_pipelines.defs.assets import JOB_TAG, OWNERS, sources
 from csod_pipelines.defs.forms import ImportForm, RunMode
-from csod_pipelines.defs.reporting import failing_in_words, report
+from csod_pipelines.defs.reporting import Paced, failing_in_words, report
 from csod_pipelines.defs.resources import House, owner
 from csod_pipelines.model.keys import Kind
 
@@ -88,22 +87,14 @@ def initial_import(context: dg.AssetExecutionContext, config: ImportForm, house:
         if key not in context.selected_asset_keys:
             continue
         with failing_in_words(context, house) as progress:
-            totals = house.engine.import_baseline(kind, mode=config.mode.value, owner=owner(context), progress=progress)
+            paced = Paced(context, house, kind=kind, key=key, also=progress)
+            totals = house.engine.import_baseline(kind, mode=config.mode.value, owner=owner(context), progress=paced)
         yield from report(context, house, totals, mode=config.mode, key=key)
 
 
 def confirm_portal(given: str, *, settings: "Settings") -> None:
     """Refuse to apply unless the operator named the portal, as it stands in external ids or by its host."""
-    from csod_pipelines.runtime import portal_name
+    from csod_pipelines.runtime import wrong_portal
 
-    name = portal_name(settings)
-    host = (urlsplit(settings.cornerstone.base_url).hostname or "").lower()
-    if given.strip().lower() in {name, host}:
-        return
-    asked = f"portal is {given!r}" if given else "portal is empty"
-    raise dg.Failure(
-        description=f"Nothing was written: {asked}, and these settings lead to the portal {name!r} ({host}). "
-        f"To import what that portal holds, start again with portal: {name}. "
-        "If you meant another portal, its address is set by CSOD_PIPELINES_CORNERSTONE_BASE_URL.",
-        allow_retries=False,
-    )
+    if (why := wrong_portal(given, settings=settings)) is not None:
+        raise dg.Failure(description=why, allow_retries=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from csod_pipelines.engine.planning import make_plan
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.runtime import House, open_house
 from csod_pipelines.sandbox.serve import Running, running
@@ -113,6 +114,10 @@ class Stage:
         """The newest operations first, in the vendors' words."""
         rows = self.house.engine.operations(limit=200)
         return [row for row in rows if all(row.get(k) == v for k, v in wanted.items())]
+
+    def to_dos(self) -> list[dict[str, Any]]:
+        """What stands open for an administrator of Cornerstone."""
+        return make_plan(self.house.engine.context(dry=True), [Kind.OFFERING]).to_do
 
     def reasons(self, record: str) -> list[str]:
         """Sentences of the ledger about a record, the newest first."""

@@ -54,8 +54,10 @@ def test_a_template_edited_later_is_a_to_do_that_closes_itself(stage: Stage) -> 
     quiet(stage, differ=["template TODO-1: title"])
     stage.cornerstone.act("edit_event", id=course(stage, "TODO-1")["id"], title="A better title")
     stage.settle()
-    quiet(stage)
     assert len([row for row in stage.operations(outcome="partial") if course(stage, "TODO-1")["id"] in row["cornerstone"]]) == 1
+    stage.reconcile(Kind.COURSE)
+    assert [row for row in stage.operations(outcome="partial") if course(stage, "TODO-1")["id"] in row["cornerstone"]] == []
+    quiet(stage)
 
 
 def test_two_templates_with_one_code_are_parked_and_not_mixed(stage: Stage) -> None:
@@ -131,6 +133,17 @@ def test_a_cancelled_session_of_an_event_is_a_part_that_is_gone(stage: Stage) ->
     quiet(stage)
 
 
+def test_each_session_holds_the_id_of_its_part_also_of_one_that_is_added(stage: Stage) -> None:
+    event = stage.event(parts=2)
+    stage.settle()
+    stage.administrate.act("add_session", event_id=event.id, publish=True, **stage.day(5, title="Added"))
+    stage.reconcile(Kind.OFFERING)
+    stage.settle()
+    stored = {row["title"]: row["external_ids"].get(f"{PORTAL}:part") for row in event.sessions}
+    assert stored == {part["name"]: str(part["id"]) for part in event.session["parts"]}
+    quiet(stage)
+
+
 def test_two_sessions_of_one_title_are_two_parts(stage: Stage) -> None:
     event = stage.event(sessions=[stage.day(0, title="Day"), stage.day(1, title="Day")])
     stage.settle()
@@ -148,6 +161,17 @@ def test_the_place_of_an_event_is_the_place_of_its_parts(stage: Stage) -> None:
     quiet(stage)
 
 
+def test_a_minimum_that_went_down_with_the_seats_comes_back_with_them(stage: Stage) -> None:
+    event = stage.event(places=2)
+    stage.settle()
+    for held, shown in ((2, (0, 0)), (1, (1, 1))):
+        stage.administrate.act("reserve_places", id=event.id, quantity=held)
+        stage.reconcile(Kind.OFFERING)
+        stage.settle()
+        assert (event.session["minimum_registration"], event.session["maximum_registration"]) == shown
+    quiet(stage)
+
+
 def test_a_cancelled_event_withdraws_everybody_and_closes_its_seats(stage: Stage) -> None:
     event, people = stage.event(), [stage.person() for _ in range(3)]
     for person in people:
@@ -158,6 +182,11 @@ def test_a_cancelled_event_withdraws_everybody_and_closes_its_seats(stage: Stage
     assert {event.status(person) for person in people} == {"Withdrawn"}
     assert event.session["maximum_registration"] == 0
     assert any("cancel" in row["what_to_do"].lower() for row in stage.operations(outcome="partial"))
+    assert [row["cornerstone"] for row in stage.to_dos()] == [f"session {event.session['id']}"]
+    quiet(stage)
+    stage.cornerstone.act("cancel_session", session_id=event.session["id"])
+    stage.reconcile(Kind.OFFERING)
+    assert stage.to_dos() == [], "somebody did it on the screen"
     quiet(stage)
 
 

@@ -1,5 +1,5 @@
 -- The record of what was done to whom, and why. Insert-only: a crash leaves an operation without an outcome, never a wrong one.
--- JSON columns are text: seals are taken over their bytes, which jsonb would not keep.
+-- JSON columns are text: digests are taken over their bytes, which jsonb would not keep.
 CREATE TABLE operation (
     id                  uuid PRIMARY KEY,
     number              bigint GENERATED ALWAYS AS IDENTITY,
@@ -96,17 +96,6 @@ CREATE TABLE exchange_body (
     PRIMARY KEY (exchange_id, part, at)
 ) PARTITION BY RANGE (at);
 CREATE TABLE exchange_body_rest PARTITION OF exchange_body DEFAULT;
-
--- Signed roots over stretches of the ledger, each naming the one before.
-CREATE TABLE seal (
-    number      bigint PRIMARY KEY,
-    at          timestamptz NOT NULL DEFAULT app_now(),
-    covers      text NOT NULL,   -- canonical JSON: table -> first and last number
-    root        bytea NOT NULL,
-    previous    bytea,
-    key_id      text NOT NULL,
-    signature   bytea NOT NULL
-);
 
 -- Erase what was sent and received about one record: its bodies and intents. Digests and ids stay and go on verifying.
 CREATE FUNCTION forget_person(p_administrate_id text, p_cornerstone_id text) RETURNS int

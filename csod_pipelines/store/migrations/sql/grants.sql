@@ -9,7 +9,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON work, work_member, link, image, lease, l
 GRANT SELECT, INSERT, DELETE, TRUNCATE ON stage TO {engine};
 -- ... and can only add to what others must be able to rely on.
 GRANT INSERT ON operation, operation_intent, operation_outcome, exchange, exchange_operation, exchange_outcome, exchange_body,
-    settlement, inbox_event, inbox_key, control, seal TO {engine};
+    settlement, inbox_event, inbox_key, control TO {engine};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {engine};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {engine};
 
