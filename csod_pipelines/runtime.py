@@ -248,6 +248,7 @@ def administrate_options(settings: Settings) -> AdministrateOptions:
         client_id=access.client_id,
         client_secret=access.now("client_secret"),
         ui_url=administrate_ui(settings),
+        instance=settings.instance,
         feed_overlap_seconds=min(FEED_OVERLAP_SECONDS, int(4 * settings.feed_seconds)),
         region=config.administrate.region,
         vendor_field=config.administrate.vendor_field,

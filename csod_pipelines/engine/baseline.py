@@ -12,6 +12,7 @@ from functools import partial
 
 from csod_pipelines.engine.baseline_crew import Hand, crew
 from csod_pipelines.engine.baseline_faults import faulty, look_again, set_aside, tree_faults
+from csod_pipelines.engine.baseline_hooks import Hooks, resting_hooks
 from csod_pipelines.engine.baseline_known import Known, list_known
 from csod_pipelines.engine.baseline_plan import CREATE, DONE, LEAVE, PAIR, PARK, ImportPlan, Planned
 from csod_pipelines.engine.baseline_writes import Row, claim_rows, create, finish, link_existing, pending_of
@@ -50,10 +51,11 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     try:
         if not ctx.dry:
             look_again(ctx, kind)
-        with crew(ctx, ctx.options.import_hands if kind in SIDE_BY_SIDE and not ctx.dry else 1) as hands:
+        size = ctx.options.import_hands if kind in SIDE_BY_SIDE and not ctx.dry else 1
+        with resting_hooks(ctx, kind) as hooks, crew(ctx, size) as hands:
             for wave in _waves(ctx, kind, plan):
                 for batch in _batches(wave):
-                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known, plan=plan))
+                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known, hooks=hooks, plan=plan))
                     if progress is not None:
                         progress(ctx.totals)
                 if kind is not Kind.PERSON:
@@ -65,14 +67,14 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     return ctx.totals
 
 
-def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known, plan: ImportPlan | None) -> None:
+def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known, hooks: Hooks, plan: ImportPlan | None) -> None:
     """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
     what did arrive is found and not created again."""
     listed = known
     try:
         for _ in range(MAX_PAUSES):
             try:
-                return _import_batch(hand, kind, batch, listed, plan)
+                return _import_batch(hand, kind, batch, listed, hooks, plan)
             except Later as later:
                 hand.ctx.totals.done[f"paused: {later.reason}"] += 1
                 _pause(hand.ctx, later)
@@ -172,7 +174,7 @@ def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         yield records[start : start + BATCH_RECORDS]
 
 
-def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known, plan: ImportPlan | None) -> None:
+def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known, hooks: Hooks, plan: ImportPlan | None) -> None:
     ctx, carried = hand.ctx, hand.carried
     with ctx.database.read() as conn:
         linked = links.by_records(conn, kind, C, [record.id for record in batch])
@@ -190,6 +192,7 @@ def _import_batch(hand: Hand, kind: Kind, batch: Sequence[Record], known: Known,
     fresh = [row for row in rows if row.link.state == "claimed"]
     link_existing(ctx, kind, [row for row in fresh if row.existing is not None])
     if missing := [row for row in fresh if row.existing is None]:
+        hooks.rest()
         create(ctx, kind, missing, carried)
     if rows:
         finish(ctx, kind, carried)  # nothing, where the ids before have travelled with this batch

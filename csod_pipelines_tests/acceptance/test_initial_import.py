@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
-from csod_pipelines.model.keys import Kind
+from csod_pipelines.engine.totals import Totals
+from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.store.provision import Urls
+from csod_pipelines.systems.administrate import AdministrateSystem, webhooks
 from csod_pipelines_tests.acceptance.world import World, world
 
 DIVISION = 2
@@ -93,3 +96,23 @@ def test_contacts_that_are_there_already_are_paired_not_doubled(both: World) -> 
     namesakes = [r for r in both.administrate.rows("contacts", email_address=user["primary_email"]) if r["last_name"] == user["last_name"]]
     assert len(namesakes) == 1
     assert namesakes[0]["external_ids"]["csod:sandbox:user"] == str(user["id"])
+
+
+def test_webhooks_of_what_is_written_rest_during_an_import_and_the_others_do_not(both: World) -> None:
+    administrate = cast(AdministrateSystem, both.house.systems[SystemName.ADMINISTRATE])
+    webhooks.install(administrate.client, "http://127.0.0.1:9", None)
+
+    def active() -> set[str]:
+        return {hook.slug for hook in webhooks.installed(administrate.client) if hook.state == "active"}
+
+    before, seen = active(), list[set[str]]()
+    both.engine.import_baseline(Kind.ORG_UNIT, mode="apply", owner="test")
+    assert active() == before
+
+    def look(totals: Totals) -> None:
+        if totals.dispositions["applied"] and not seen:
+            seen.append(active())
+
+    both.engine.import_baseline(Kind.PERSON, mode="apply", owner="test", progress=look)
+    assert before - seen[0] == {"contact_created", "contact_updated"} & before
+    assert active() == before

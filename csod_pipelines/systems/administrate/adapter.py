@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.readings import Reading, Roster
 from csod_pipelines.model.records import Record, Value
-from csod_pipelines.systems.administrate import client, oauth
+from csod_pipelines.systems.administrate import client, oauth, webhooks
 from csod_pipelines.systems.administrate.custom_fields import CustomFields, Providers
 from csod_pipelines.systems.administrate.feeds import Feeds
 from csod_pipelines.systems.administrate.learners import Learners
@@ -138,6 +138,15 @@ class AdministrateSystem:
         if not base or page is None or legacy is None:
             return None
         return str(self.contract.rule("ui_link")).format(base=base.rstrip("/"), type=page, legacy_id=legacy)
+
+    def active_hooks(self, slugs: Iterable[str]) -> tuple[str, ...]:
+        """Which of our webhooks of these types send just now."""
+        wanted = set(slugs)
+        ours = webhooks.installed(self.client, instance=self.options.instance)
+        return tuple(sorted(hook.slug for hook in ours if hook.slug in wanted and hook.state == "active"))
+
+    def set_hooks(self, slugs: Iterable[str], *, active: bool) -> tuple[str, ...]:
+        return webhooks.set_active(self.client, slugs, active=active, instance=self.options.instance)
 
     def write_logs(self, entries: Sequence[LogEntry]) -> tuple[Refusal | None, ...]:
         """Integration Log entries, batched by aliases; one answer an entry."""

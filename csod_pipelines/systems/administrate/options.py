@@ -20,6 +20,7 @@ class AdministrateOptions:
     client_id: str
     client_secret: Secret = field(repr=False)
     ui_url: str | None = None
+    instance: str = ""
     region: str | None = None
     vendor_field: str = "training_provider"
     intent_field: str = "csod_pipelines_intent"
