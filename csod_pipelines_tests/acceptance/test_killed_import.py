@@ -1,0 +1,78 @@
+"""An import that is killed again and again ends as one that nobody disturbed, and no record is made twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from csod_pipelines.store.provision import Urls
+from csod_pipelines_tests.acceptance.operate.little import variables_of
+from csod_pipelines_tests.acceptance.world import World, world
+
+DIVISION = 2
+CHILD = [sys.executable, "-m", "csod_pipelines_tests.acceptance.import_in_a_child"]
+ROOT = Path(__file__).parents[2]
+FIRST_WRITE_SECONDS, LONGEST_SECONDS = 2.0, 12.0
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((1_500, 4), marks=pytest.mark.full, id="4 kills, 1,500 users"),
+        pytest.param((20_000, 20), marks=pytest.mark.full, id="20 kills, 20,000 users"),
+    ]
+)
+def killed(request: pytest.FixtureRequest, database_urls: Urls, tmp_path: Path) -> Iterator[tuple[World, int]]:
+    users, kills = request.param
+    size = {"users": users, "ous": max(60, users // 100), "events": 0, "sessions_per_event": 0, "learners_per_session": 0}
+    with world(database_urls, tmp_path, cornerstone=size) as made:
+        made.administrate.configure(rate_limit_requests=None)
+        made.cornerstone.configure(limits="off")
+        yield made, kills
+
+
+def run(here: World, *, seconds: float | None) -> int | None:
+    """The child's end; None when it was killed."""
+    with subprocess.Popen(CHILD, cwd=ROOT, env=os.environ | variables_of(here)) as child:
+        try:
+            return child.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            return None
+
+
+def test_an_import_killed_at_random_moments_ends_like_one_that_nobody_disturbed(killed: tuple[World, int]) -> None:
+    here, kills = killed
+    others = {kind: len(here.administrate.rows(kind)) for kind in ("accounts", "contacts")}
+    dice, dead = random.Random(7), 0
+    for _ in range(kills):
+        end = run(here, seconds=dice.uniform(FIRST_WRITE_SECONDS, LONGEST_SECONDS))
+        dead += end is None
+    assert dead, "nothing was killed: the import is too small for this test"
+    assert run(here, seconds=None) == 0
+    here.settle()
+    _complete_and_once(here, "accounts", "ou", [row for row in here.cornerstone.rows("ous", type_id=DIVISION) if row["active"]], others)
+    housed = [row for row in here.cornerstone.rows("users", active=True) if any(ou["type_id"] == DIVISION for ou in row["ous"])]
+    _complete_and_once(here, "contacts", "user", housed, others)
+    with here.house.database.read() as conn:
+        from sqlalchemy import text
+
+        assert conn.execute(text("SELECT count(*) FROM link WHERE state <> 'live'")).scalar_one() == 0
+
+
+def _complete_and_once(here: World, kind: str, word: str, wanted: list[dict[str, Any]], others: dict[str, int]) -> None:
+    """A record that was made twice would stand there twice: nothing is ever deleted."""
+    rows = here.administrate.rows(kind)
+    held = Counter(row["external_ids"].get(f"csod:sandbox:{word}") for row in rows)
+    ours = {id: number for id, number in held.items() if id is not None}
+    assert set(ours) == {str(row["id"]) for row in wanted}
+    assert set(ours.values()) == {1}
+    assert held[None] == others[kind], "a record was made, and made again"
