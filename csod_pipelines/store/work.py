@@ -25,7 +25,6 @@ __all__ = [
     "hasten", "mark", "park", "parked", "parked_among", "peek", "postpone", "rename", "renew", "unpark", "unpark_all", "wait_for",
     "waiting", "wake",
 ]  # fmt: skip
-]  # fmt: skip
 
 LEASE_SECONDS = 30.0
 WAIT_FALLBACK_SECONDS = 300.0
