@@ -6,13 +6,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from csod_pipelines.engine.context import Context, End, id_on
 from csod_pipelines.engine.refs import peers_of
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Roster
 from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
-from csod_pipelines.store import images, links
+from csod_pipelines.store import images, links, work
 from csod_pipelines.store.links import Link
 from csod_pipelines.sync.roster import Place, RosterAction, RosterStep, plan_place
 
@@ -100,6 +102,11 @@ def offering_facts(ctx: Context, event_id: str) -> OfferingFacts | None:
     )
 
 
+def has_ended(ctx: Context, offering: OfferingFacts) -> bool:
+    """By Cornerstone's clock, which alone decides what it still takes."""
+    return offering.ends_at is not None and ctx.systems[C].now() >= offering.ends_at
+
+
 def with_room(offering: OfferingFacts, here: Roster) -> OfferingFacts:
     active = sum(_state(row) is EnrollmentState.ACTIVE for row in here.rows)
     return replace(offering, room=f"{here.facts.get('places')} places, {active} active, {here.facts.get('held_elsewhere')} held")
@@ -115,7 +122,7 @@ def seats_moved(offering: OfferingFacts, here: Roster) -> bool:
 class Seating:
     seats: list[Seat]
     nameless: dict[str, End]  # record key of a row -> why its person is not known on the other side
-    waiting_people: list[str]  # subjects of people that must exist on the other side first
+    waiting_people: dict[str, bool]  # subject of each that must exist on the other side first -> whether somebody must mend it
 
 
 def seat(ctx: Context, offering: OfferingFacts, here: Roster, there: Roster) -> Seating:
@@ -141,7 +148,7 @@ def seat(ctx: Context, offering: OfferingFacts, here: Roster, there: Roster) -> 
                 entry.row = best
     _attach_links(ctx, list(seats.values()))
     return Seating(
-        seats=sorted(seats.values(), key=lambda s: s.contact_id), nameless=nameless, waiting_people=people_waiting + more_waiting
+        seats=sorted(seats.values(), key=lambda s: s.contact_id), nameless=nameless, waiting_people=people_waiting | more_waiting
     )
 
 
@@ -168,19 +175,32 @@ def _by_person(roster: Roster) -> dict[str, list[Record]]:
     return dict(found)
 
 
-def _linked_people(ctx: Context, side: SystemName, by_person: dict[str, list[Record]]) -> tuple[dict[str, str], list[str]]:
+def _linked_people(ctx: Context, side: SystemName, by_person: dict[str, list[Record]]) -> tuple[dict[str, str], dict[str, bool]]:
     keys = {person: RecordKey(Kind.PERSON, side, person) for person in by_person}
     with ctx.database.read() as conn:
         peers = peers_of(conn, keys.values())
     wanted = [p for p, records in by_person.items() if keys[p] not in peers and any(_state(r) is EnrollmentState.ACTIVE for r in records)]
+    waiting: dict[str, bool] = {}
     if wanted and not ctx.dry:
         ends = {person: ctx.first(str(keys[person])) for person in wanted}
         with ctx.database.read() as conn:
             peers |= peers_of(conn, [keys[p] for p in wanted])
-        # whom the rules leave out is nobody to wait for; a change of that person marks the roster's own hints anew
-        wanted = [p for p in wanted if (end := ends[p]) is None or end.disposition is not Disposition.IGNORED]
-    waiting = [str(keys[p]) for p in wanted if keys[p] not in peers]
+            waiting = {str(keys[p]): _mended_by_hand(conn, keys[p], ends[p]) for p in wanted if keys[p] not in peers and _to_come(ends[p])}
+    elif wanted:
+        waiting = {str(keys[p]): False for p in wanted}
     return {p: peers[k] for p, k in keys.items() if k in peers}, waiting
+
+
+def _to_come(end: End | None) -> bool:
+    """Whom the rules leave out is nobody to wait for; a change of that person marks the roster's own hints anew."""
+    return end is None or end.disposition is not Disposition.IGNORED
+
+
+def _mended_by_hand(conn: Connection, key: RecordKey, end: End | None) -> bool:
+    if end is not None:
+        return end.disposition in (Disposition.FAILED, Disposition.PARKED)
+    link = links.by_record(conn, key.kind, key.system, key.id)
+    return bool(work.parked_among(conn, [str(key), *([f"link:{link.id}"] if link is not None else [])]))
 
 
 def _attach_links(ctx: Context, seats: list[Seat]) -> None:
@@ -198,7 +218,7 @@ def _attach_links(ctx: Context, seats: list[Seat]) -> None:
 
 
 def plan_seat(ctx: Context, offering: OfferingFacts, entry: Seat, *, complete: bool) -> RosterStep:
-    ended = offering.ends_at is not None and ctx.systems[C].now() >= offering.ends_at
+    ended = has_ended(ctx, offering)
     if (
         offering.cancelled
         and not ended

@@ -27,6 +27,7 @@ from csod_pipelines.systems.errors import Refused
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 MAX_ROUNDS = 4
 UNRESOLVED_SECONDS = 60.0
+MENDED_SECONDS = 900.0  # somebody is refused or parked: a person must act first, and people do not act within a minute
 
 
 def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
@@ -80,7 +81,7 @@ def _concluded(
     result = _collect(planned, ends, seating.nameless)
     if seating.waiting_people:
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
-        result.again_seconds = UNRESOLVED_SECONDS
+        result.again_seconds = MENDED_SECONDS if all(seating.waiting_people.values()) else UNRESOLVED_SECONDS
     bring_results(ctx, subject, offering, [entry for entry, _ in planned], result)
     if not ctx.dry:
         settle_leftovers(ctx, subject, seating.seats)

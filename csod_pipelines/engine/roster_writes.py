@@ -6,13 +6,13 @@ the person; only then is it a success, and the ids are stored on the learner.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from csod_pipelines.engine.context import Context, End
 from csod_pipelines.engine.operations import Operation, foresee, operation, operations, refused_end
-from csod_pipelines.engine.places import OfferingFacts, Seat
+from csod_pipelines.engine.places import OfferingFacts, Seat, has_ended
 from csod_pipelines.engine.roster_links import (
     DONE,
     Ends,
@@ -109,8 +109,14 @@ def people_of(ctx: Context, side: SystemName, ids: Sequence[str]) -> list[Record
 
 def confirm(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> bool:
     """Poll the session roster shortly for people we registered. True when at least one appeared."""
+    if ctx.dry:
+        return False
+    if has_ended(ctx, offering):
+        for entry in entries:
+            if entry.pending and entry.held:
+                _give_up(ctx, offering, entry, "never_seated", {}, "the session ended before an approval or a seat")
     waiting = {entry.user_id for entry in entries if entry.pending and not entry.held}
-    if not waiting or ctx.dry:
+    if not waiting:
         return False
     deadline = ctx.clock.monotonic() + ctx.options.confirm_wait_seconds
     seen: set[str] = set()
@@ -138,18 +144,19 @@ def _give_up_late_ones(ctx: Context, offering: OfferingFacts, entries: Sequence[
         if not late:
             continue
         state = ctx.systems[C].assignment_state(pending["assignment"]) or "unknown"
-        with ctx.database.begin() as conn:
-            if operation_id := entry.link.facts.get("operation"):
-                ledger.close_operation(
-                    conn,
-                    UUID(operation_id),
-                    outcome=OperationOutcome.FAILURE.value,
-                    reason="assignment_not_confirmed",
-                    params={"assignment": pending["assignment"], "state": state},
-                    detail=f"assignment {pending['assignment']} is {state}; the session roster never showed the user",
-                )
-            links.set_facts(conn, entry.link.id, {**DONE, "event": offering.event_id, "refused": refusal_of_inputs(entry, offering)})
-            links.set_state(conn, entry.link.id, "claimed")
+        params = {"assignment": pending["assignment"], "state": state}
+        detail = f"assignment {pending['assignment']} is {state}; the session roster never showed the user"
+        _give_up(ctx, offering, entry, "assignment_not_confirmed", params, detail)
+
+
+def _give_up(ctx: Context, offering: OfferingFacts, entry: Seat, reason: str, params: Mapping[str, str], detail: str) -> None:
+    assert entry.link is not None
+    with ctx.database.begin() as conn:
+        if operation_id := entry.link.facts.get("operation"):
+            failure = OperationOutcome.FAILURE.value
+            ledger.close_operation(conn, UUID(operation_id), outcome=failure, reason=reason, params=params, detail=detail)
+        links.set_facts(conn, entry.link.id, {**DONE, "event": offering.event_id, "refused": refusal_of_inputs(entry, offering)})
+        links.set_state(conn, entry.link.id, "claimed")
 
 
 def withdraw(ctx: Context, subject: str, offering: OfferingFacts, entries: Sequence[Seat]) -> Ends:

@@ -137,6 +137,25 @@ def test_two_for_the_last_seat_nobody_confirmed_is_withdrawn_and_a_further_place
     quiet(stage)
 
 
+def test_somebody_still_on_the_waiting_list_when_the_session_ends_was_never_seated(stage: Stage) -> None:
+    event, seated, late = stage.event(places=1), stage.person(), stage.person()
+    stage.settle()
+    event.register(late)
+    event.on_cornerstone("self_register", seated)
+    stage.settle()
+    assert event.status(late) == "Wait Listed"
+    event.end()
+    stage.settle()
+    assert any("waiting list" in row["reason"] for row in stage.operations(outcome="failure"))
+    quiet(
+        stage,
+        differ=[
+            f"user {late.user_id}: an active learner, and Cornerstone still says Wait Listed",
+            f"user {seated.user_id}: Registered in Cornerstone, and no active learner",
+        ],
+    )
+
+
 def test_a_learner_cancelled_while_wait_listed_leaves_the_waiting_list(stage: Stage) -> None:
     event, seated, waiting = stage.event(places=1), stage.person(), stage.person()
     stage.settle()
