@@ -17,8 +17,8 @@ from csod_pipelines_tests.simulation.play import play
 from csod_pipelines_tests.simulation.scenario import Scenario
 from csod_pipelines_tests.simulation.worlds import Worlds
 
-#: Seeds of one world each, so that only one has to be made.
-SHORT = (5, 11, 12)
+#: Three themes in the same world, so that only one has to be made.
+SHORT = (5, 152, 12)
 
 
 @pytest.fixture(scope="module")
