@@ -56,7 +56,7 @@ def edit_user(p: People, pick: int) -> str:
 
 
 def edit_user_badly(p: People, pick: int) -> str:
-    """A value that Administrate refuses for good, until it is corrected."""
+    """A family name as long as nobody has one: typed into the wrong field, say."""
     row = choose(p.users(), pick)
     p.c.act("edit_user", id=str(row["id"]), last_name="x" * 150 + str(p.fresh()))
     return f"user {row['id']}"
