@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from csod_pipelines.sandbox.cornerstone.timezones import local
 from csod_pipelines_tests.sandbox.cornerstone_api import EMPLOYEES, OBJECTS, TRANSCRIPTS, Api
 
 BULK = "/services/api/x/bulk-api/v1"
@@ -69,6 +70,17 @@ def test_history_holds_every_outcome_and_sessions_to_come(api: Api):
     assert set(statuses) == {"Completed", "Incomplete", "No Show", "Withdrawn", "Registered"}
     ends = [row["ends_at"] for row in rows(api, "sessions")]
     assert min(ends) < "2025" and max(ends) > api.now.isoformat()
+
+
+def test_some_sessions_lie_across_a_change_of_the_clocks(api: Api):
+    crossing = []
+    for session in api.core.portal.store.sessions.values():
+        offsets = {local(part.start, label=part.time_zone).utcoffset() for part in session.parts}
+        walls = {local(part.start, label=part.time_zone).time().isoformat() for part in session.parts}
+        if len(offsets) > 1:
+            assert walls == {"09:00:00"}
+            crossing.append(session.parts[0].location_ref)
+    assert {"LOC-AUCKLAND", "LOC-LONDON", "LOC-NEW YORK"} <= set(crossing)
 
 
 def test_a_state_row_is_found_by_its_id_in_every_kind(api: Api):

@@ -112,5 +112,14 @@ def local(instant: datetime, *, label: str | None) -> datetime:
     return instant.astimezone(zone_of(label))
 
 
+@cache
+def last_change(label: str | None, *, before: datetime) -> datetime | None:
+    """The last day, within a year, that is followed by one with another offset; None where clocks never change."""
+    noon = before.replace(hour=12, minute=0, second=0, microsecond=0)
+    days = (noon - timedelta(days=back) for back in range(1, 366))
+    rules = zone_of(label)
+    return next((day for day in days if day.astimezone(rules).utcoffset() != (day + timedelta(days=1)).astimezone(rules).utcoffset()), None)
+
+
 def abbreviation(instant: datetime, *, label: str | None) -> str:
     return local(instant, label=label).tzname() or "UTC"

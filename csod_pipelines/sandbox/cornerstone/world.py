@@ -11,10 +11,10 @@ from typing import Any
 from csod_pipelines.sandbox.cornerstone import statuses
 from csod_pipelines.sandbox.cornerstone.people import FIRST_ID, SeededPeople
 from csod_pipelines.sandbox.cornerstone.places import CORPORATION_REF, seed_ous
-from csod_pipelines.sandbox.cornerstone.rows import LOCATION, Part, Provider, Session, Subject, Training, TranscriptRow
+from csod_pipelines.sandbox.cornerstone.rows import LOCATION, Ou, Part, Provider, Session, Subject, Training, TranscriptRow
 from csod_pipelines.sandbox.cornerstone.settings import ACTOR
 from csod_pipelines.sandbox.cornerstone.store import Store, UserTable
-from csod_pipelines.sandbox.cornerstone.timezones import to_utc
+from csod_pipelines.sandbox.cornerstone.timezones import last_change, to_utc
 
 OU_AVAILABILITY = "OUAvailability:www.CornerStoneOnDemand.com/Services/LMS"
 EVERYBODY = {
@@ -122,7 +122,9 @@ def seed_world(*, seed: int, size: Any, now: datetime) -> Store:
     for number in range(counts.events):
         event = _event(store, number, rng=rng, epoch=epoch)
         for occurrence in range(counts.sessions_per_event):
-            session = _session(store, event, occurrence, counts, rng=rng, epoch=epoch, site=sites[(number + occurrence) % len(sites)])
+            site = sites[(number + occurrence) % len(sites)]
+            across = occurrence == 1 and number % 3 == 0
+            session = _session(store, event, occurrence, counts, rng=rng, epoch=epoch, site=site, across=across)
             _learners(store, session, counts.learners_per_session, rng=rng, epoch=epoch)
     return store
 
@@ -159,16 +161,24 @@ def _event(store: Store, number: int, *, rng: random.Random, epoch: datetime) ->
     return event
 
 
-def _session(store: Store, event: Training, occurrence: int, counts: Size, *, rng: random.Random, epoch: datetime, site) -> Session:
-    """Spread evenly over the 24 months; the last one of every third event is still to come."""
+def _session(
+    store: Store, event: Training, occurrence: int, counts: Size, *, rng: random.Random, epoch: datetime, site: Ou, across: bool
+) -> Session:
+    """Spread evenly over the 24 months; the last one of every third event is still to come. ``across``: the first night of it is the
+    one in which the clocks last changed at the site, if they do."""
     ahead = occurrence == counts.sessions_per_event - 1 and int((event.number or "0")[-1]) % 3 == 0
     if ahead:
         day = epoch + timedelta(days=rng.randrange(7, 60))
     else:
         span = 700 // max(1, counts.sessions_per_event)
         day = epoch - timedelta(days=occurrence * span + rng.randrange(10, max(11, span)))
+    days = rng.choice((1, 1, 2, 2, 3))
+    if across and not ahead:
+        changed = last_change(site.time_zone, before=epoch - timedelta(days=10))
+        if changed is not None:
+            day, days = changed, max(2, days)
     parts = []
-    for number in range(rng.choice((1, 1, 2, 2, 3))):
+    for number in range(days):
         date = (day + timedelta(days=number)).replace(tzinfo=None)
         start = to_utc(date.replace(hour=9), label=site.time_zone)
         end = to_utc(date.replace(hour=16, minute=30), label=site.time_zone)
