@@ -8,12 +8,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from csod_pipelines.sandbox.cornerstone.people import FIRST_ID
 from csod_pipelines.sandbox.cornerstone.portal import Portal
 from csod_pipelines.sandbox.cornerstone.rows import Assignment, Ou, Provider, Session, Subject, Training, TranscriptRow, User
 
 Row = dict[str, Any]
 Show = Callable[[Portal, Any], Row]
-Every = Callable[[Portal], tuple[Iterable[Any], Show]]  # the table, and how a row of it is shown
+Every = Callable[[Portal, int], tuple[Iterable[Any], Show]]  # the table from a place on, and how a row of it is shown
 One = Callable[[Portal, str], Row | None]
 
 
@@ -25,9 +26,8 @@ def rows(portal: Portal, kind: str, *, id: str | None, first: int = 0, most: int
     """The rows of a kind, or so many of them from one on, without composing those before and behind."""
     every, one = _KINDS[kind]
     if id is None:
-        table, show = every(portal)
-        stop = None if most is None else min(first + most, sys.maxsize)
-        return [show(portal, row) for row in islice(table, min(first, sys.maxsize), stop)]
+        table, show = every(portal, min(first, sys.maxsize))
+        return [show(portal, row) for row in islice(table, most if most is None else min(most, sys.maxsize))]
     found = one(portal, id.strip())
     return [] if found is None else [found]
 
@@ -222,20 +222,20 @@ def _simple(table: str, show: Show, *, by_number: bool = False) -> tuple[Every, 
         row = getattr(portal.store, table).get(_number(id) if by_number else id.lower())
         return show(portal, row) if row is not None else None
 
-    return lambda portal: (getattr(portal.store, table).values(), show), one
+    return lambda portal, first: (islice(getattr(portal.store, table).values(), first, None), show), one
 
 
 _KINDS: dict[str, tuple[Every, One]] = {
-    "users": (lambda p: (p.store.users.after(0), user), _one_user),
+    "users": (lambda p, first: (p.store.users.after(FIRST_ID - 1 + first), user), _one_user),  # numbered without a gap
     "ous": (
-        lambda p: (p.store.ous.after(0), ou),
+        lambda p, first: (islice(p.store.ous.after(0), first, None), ou),
         lambda p, id: ou(p, row) if (row := p.store.ous.get(_number(id))) else None,
     ),
     "subjects": _simple("subjects", subject, by_number=True),
     "providers": _simple("providers", provider, by_number=True),
     "events": _simple("trainings", event),
     "sessions": _simple("sessions", session),
-    "transcripts": (lambda p: (p.store.transcripts.rows, transcript), _one_transcript),
+    "transcripts": (lambda p, first: (p.store.transcripts.rows[first:], transcript), _one_transcript),
     "rosters": _simple("sessions", roster),
     "assignments": _simple("assignments", assignment),
 }

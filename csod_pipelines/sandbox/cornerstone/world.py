@@ -14,7 +14,7 @@ from csod_pipelines.sandbox.cornerstone.places import CORPORATION_REF, seed_ous
 from csod_pipelines.sandbox.cornerstone.rows import LOCATION, Ou, Part, Provider, Session, Subject, Training, TranscriptRow
 from csod_pipelines.sandbox.cornerstone.settings import ACTOR
 from csod_pipelines.sandbox.cornerstone.store import Store, UserTable
-from csod_pipelines.sandbox.cornerstone.timezones import last_change, to_utc
+from csod_pipelines.sandbox.cornerstone.timezones import UTC_LABEL, last_change, to_utc
 
 OU_AVAILABILITY = "OUAvailability:www.CornerStoneOnDemand.com/Services/LMS"
 EVERYBODY = {
@@ -183,9 +183,8 @@ def _session(
         start = to_utc(date.replace(hour=9), label=site.time_zone)
         end = to_utc(date.replace(hour=16, minute=30), label=site.time_zone)
         name = f"Day {number + 1}"
-        parts.append(
-            Part(id=store.number("part"), name=name, start=start, end=end, location_ref=site.external_id, time_zone=site.time_zone)
-        )
+        zone = site.time_zone or UTC_LABEL
+        parts.append(Part(id=store.number("part"), name=name, start=start, end=end, location_ref=site.external_id, time_zone=zone))
     stamp = min(parts[0].start - timedelta(days=30), epoch - timedelta(days=2))
     session = Session(
         id=guid(rng),
