@@ -49,7 +49,7 @@ def variables(settings: Settings, *, home: Home, urls: Urls, addresses: Mapping[
         port = addresses[name].rpartition(":")[2]
         if port.isdigit():
             made[f"{name}_port"] = port
-    return {**environment(), **{variable(name): value for name, value in made.items()}, **_config_file(settings), **_quiet(home)}
+    return {**environment(), **{variable(name): value for name, value in made.items()}, **_config_file(settings), **_for_dagster(home)}
 
 
 def _sandbox_fields(settings: Settings, *, home: Home, addresses: Mapping[str, str]) -> dict[str, str]:
@@ -76,11 +76,13 @@ def _config_file(settings: Settings) -> dict[str, str]:
     return {variable("config"): str(file.resolve())} if file.is_file() else {}
 
 
-def _quiet(home: Home) -> dict[str, str]:
+def _for_dagster(home: Home) -> dict[str, str]:
     return {
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": "ignore",
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "NO_COLOR": "1",
+        # On a machine that is busy with other things a minute may pass: a run given up by the daemon starts all the same, and is sent home.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": environment().get("DAGSTER_GRPC_TIMEOUT_SECONDS", "180"),
     }
