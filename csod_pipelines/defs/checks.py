@@ -3,14 +3,14 @@
 They read our own database and look at the present, so a check that failed passes again by itself once the cause is gone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from csod_pipelines.defs.reporting import PARKED_COLUMNS, table
 from csod_pipelines.defs.resources import House
-from csod_pipelines.model.keys import Flow
+from csod_pipelines.model.keys import Flow, Kind
 
 WAIT_WARN_SECONDS = 600
 WAIT_ERROR_SECONDS = 3_600
@@ -24,6 +24,14 @@ FLOW_ASSETS = {
 }
 
 
+#: Kinds that a comparison lists whole.
+COMPARED_KINDS = {
+    "daily_ou_reconciliation": (Kind.ORG_UNIT,),
+    "daily_people_reconciliation": (Kind.PERSON,),
+    "daily_catalog_reconciliation": (Kind.LOCATION, Kind.SUBJECT, Kind.PROVIDER, Kind.COURSE, Kind.OFFERING),
+}
+
+
 def _specs() -> Iterator[dg.AssetCheckSpec]:
     for asset in FLOW_ASSETS:
         yield dg.AssetCheckSpec(
@@ -32,6 +40,12 @@ def _specs() -> Iterator[dg.AssetCheckSpec]:
             description=f"No change that could be applied waits longer than {WAIT_WARN_SECONDS // 60} minutes.",
         )
         yield dg.AssetCheckSpec("nothing_is_parked", asset=asset, description="No record of this flow waits for a person.")
+    for asset in COMPARED_KINDS:
+        yield dg.AssetCheckSpec(
+            "both_sides_hold_the_same",
+            asset=asset,
+            description="Every pair is shown by both systems, and every record in scope has its pair, as of the last comparison.",
+        )
     yield dg.AssetCheckSpec(
         "deliveries_add_up",
         asset="recent_operations",
@@ -43,7 +57,9 @@ def _specs() -> Iterator[dg.AssetCheckSpec]:
 def house_checks(context: dg.AssetCheckExecutionContext, house: dg.ResourceParam[House]) -> Iterator[dg.AssetCheckResult]:
     for key in sorted(context.selected_asset_check_keys):
         flow = FLOW_ASSETS.get(key.asset_key.path[-1])
-        if flow is None:
+        if key.name == "both_sides_hold_the_same":
+            yield both_sides_hold_the_same(house, key=key, kinds=COMPARED_KINDS[key.asset_key.path[-1]])
+        elif flow is None:
             yield deliveries_add_up(house, key=key)
         elif key.name == "changes_are_worked_on":
             yield changes_are_worked_on(house, key=key, flow=flow, now=datetime.now(UTC))
@@ -88,6 +104,27 @@ def nothing_is_parked(house: House, *, key: dg.AssetCheckKey, flow: Flow) -> dg.
         passed=not parked,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"parked": parked, **shown},
+    )
+
+
+def both_sides_hold_the_same(house: House, *, key: dg.AssetCheckKey, kinds: Sequence[Kind]) -> dg.AssetCheckResult:
+    """By kind: what either system showed, how many pairs there are, and how many of them a system shows no more."""
+    counts = {kind: house.engine.compared(kind) for kind in kinds}
+    stale = sum(n for kind, found in counts.items() for name, n in found.items() if name.startswith(f"{kind}_pairs_not_shown_by_"))
+    wanted = {kind: found.get(f"{kind}_pairs", 0) + found.get(f"{kind}_without_pair", 0) for kind, found in counts.items() if found}
+    missing = sum(max(0, number - counts[kind]["pairs_now"]) for kind, number in wanted.items())
+    recovery = (
+        f"{stale} pairs name a record that its system shows no more, and {missing} records in scope have no pair. `csod-pipelines parked` "
+        "says who waits for a person; for the rest check that the integration's user may see them, or end the pair with "
+        "`csod-pipelines links unbind`."
+    )
+    shown = {name: number for found in counts.values() for name, number in found.items()}
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not (stale or missing),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**shown, **({"recovery": dg.MetadataValue.md(recovery)} if stale or missing else {})},
     )
 
 

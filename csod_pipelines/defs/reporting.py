@@ -16,7 +16,6 @@ from csod_pipelines.defs.forms import RunMode
 from csod_pipelines.defs.resources import House
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.pace import Pace, limit_of
-from csod_pipelines.engine.tell import with_number
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Kind
 
@@ -40,6 +39,9 @@ COLUMNS = (
     "run",
     "operation",
 )
+
+#: Of a comparison of what is no person.
+CHANGE_COLUMNS = ("what", "administrate", "cornerstone", "before", "after")
 
 #: What a run leaves out of its operations: Dagster squeezes a wide table until nothing in it can be read. The rest stands in
 #: recent_operations, in trace_record, and in `csod-pipelines operations --run`.
@@ -185,6 +187,8 @@ def _operations(context: dg.AssetExecutionContext, house: House, *, most: int) -
 
 def _compact(row: Mapping[str, Any]) -> dict[str, Any]:
     """Seven columns: the remedy follows its reason, the answer its request, and the time of day is enough: the day is the run's."""
+    from csod_pipelines.engine.tell import with_number  # it brings the whole store, which defining assets must not load
+
     shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
     if len(when := str(shown.get("when") or "")) > len("2026-11-22T03:25:01"):
         shown["when"] = when[11:19]
@@ -204,6 +208,9 @@ def metadata(totals: Totals | None) -> dict[str, Any]:
     shown: dict[str, Any] = dict(totals.as_metadata())
     if totals.done:
         shown["done"] = markdown([f"{what}: {number}" for what, number in sorted(totals.done.items())])
+    changes = [{name: row.get(name, "") for name in CHANGE_COLUMNS} for row in totals.sample if row.get("before") or row.get("after")]
+    if changes:
+        shown["changes"] = table(changes, columns=CHANGE_COLUMNS)
     if totals.sample:
         shown["operations"] = table(totals.sample, columns=COLUMNS)
     return shown

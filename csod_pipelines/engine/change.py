@@ -86,7 +86,17 @@ def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, pee
     return End(disposition=Disposition.UNCHANGED, reason=DONE if done or healed else "already_in_step")
 
 
-def _intent(ctx: Context, subject: str, link: Link, owner: Record, action: str, desired: Value | None, sent: frozenset[str]) -> Intent:
+def _intent(
+    ctx: Context,
+    subject: str,
+    link: Link,
+    owner: Record,
+    action: str,
+    desired: Value | None,
+    sent: frozenset[str],
+    *,
+    before: Value | None = None,
+) -> Intent:
     image = {f: getattr(desired, f) for f in sorted(sent)} if desired is not None else {}
     return Intent(
         subject=subject,
@@ -99,6 +109,7 @@ def _intent(ctx: Context, subject: str, link: Link, owner: Record, action: str, 
         payload=image,
         fields=tuple(sorted(sent)),
         reason="owner_changed",
+        before={f: getattr(before, f) for f in sorted(sent)} if before is not None else {},
     )
 
 
@@ -121,7 +132,9 @@ def _write(
     value = _over(peer.value, desired, sent)
     opened: list[UUID] = []
     try:
-        with operation(ctx, _intent(ctx, subject, link, owner, "seats closed" if cancelling else "updated", desired, sent)) as op:
+        with operation(
+            ctx, _intent(ctx, subject, link, owner, "seats closed" if cancelling else "updated", desired, sent, before=peer.value)
+        ) as op:
             opened.append(op.id)
             close_leftovers_but(ctx, subject, op.id)
             written = ctx.systems[peer.key.system].update(peer.key.kind, peer.id, value, sent)

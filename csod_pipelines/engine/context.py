@@ -87,6 +87,8 @@ class Step:
     flow: Flow | None = None
     brake: str = ""
     brake_unit: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from csod_pipelines.engine.logs import END_SECONDS, LogCourier
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.observe import feed_names, feeds_of, observe
 from csod_pipelines.engine.options import EngineOptions
-from csod_pipelines.engine.reconcile import differences, reconcile
+from csod_pipelines.engine.reconcile import COMPARED, differences, reconcile
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
@@ -217,6 +217,12 @@ class Engine:
         with self._database.begin() as conn:
             retention.ensure_partitions(conn)
             return retention.drop_expired(conn, inbox_days=self._options.inbox_days, body_days=self._options.body_days)
+
+    def compared(self, kind: Kind) -> dict[str, Any]:
+        """What the last comparison counted on both sides; empty before the first."""
+        with self._database.read() as conn:
+            found = checkpoints.get(conn, f"{COMPARED}:{kind}")
+        return dict(found.value) if found is not None else {}
 
     def waiting(self, flow: Flow) -> Waiting:
         with self._database.read() as conn:

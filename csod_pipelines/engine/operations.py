@@ -47,6 +47,7 @@ class Intent:
     reason: str = ""
     fields: tuple[str, ...] = ()
     cause: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)  # of a change: what is replaced
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,6 +126,8 @@ def _step(intent: Intent) -> Step:
         flow=intent.flow,
         brake=braked.key if braked else "",
         brake_unit=braked.unit if braked else "",
+        before=intent.before,
+        after=intent.payload if intent.before else {},
     )
 
 

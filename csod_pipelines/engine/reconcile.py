@@ -6,11 +6,11 @@ and worked by the same code as in real time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from csod_pipelines.engine.brakes import refuse_empty_side
-from csod_pipelines.engine.context import Context, End, Later, Parked, Step, WaitsFor, WouldApply
+from csod_pipelines.engine.context import Context, End, Later, Parked, Step, WaitsFor, WouldApply, id_on
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
@@ -22,7 +22,7 @@ from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import Offering, OrgUnit, Record
-from csod_pipelines.store import images, links, work
+from csod_pipelines.store import checkpoints, images, links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import DIRECTIONS, flow_of
 from csod_pipelines.sync.images import changed, image_of
@@ -30,6 +30,7 @@ from csod_pipelines.sync.plan import MAPPED
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 MOST_PARKED = 10_000
+COMPARED = "compared"  # the checkpoint of each kind's last comparison
 
 #: Sides that can be listed whole, by kind. The other side of a course or an offering is read record by record.
 SCANNED: dict[Kind, tuple[SystemName, ...]] = {
@@ -125,17 +126,28 @@ def _pair_subjects(ctx: Context, kind: Kind) -> Iterator[str]:
         for page in ctx.systems[system].scan(kind):
             ctx.totals.read += len(page.records)
             records |= {record.key: record for record in page.records}
+        ctx.totals.counts[f"{kind}_{system}"] += len(records) - before
         refuse_empty_side(ctx, kind, system, len(records) - before)
     ctx.prefetched = {key: Present(record) for key, record in records.items()}
     linked: set[RecordKey] = set()
     for batch in _live_links(ctx, kind):
         linked |= {RecordKey(kind, s, id) for link in batch for s, id in ((A, link.administrate_id), (C, link.cornerstone_id)) if id}
+        _count_links(ctx, kind, batch, records)
         with ctx.database.read() as conn:
             bases = images.load_many(conn, [link.id for link in batch])
         yield from (f"link:{link.id}" for link in batch if not _in_step(kind, link, records, bases.get(link.id, {})))
     for key, record in records.items():
         if key.system in CREATES_FROM[kind] and key not in linked and _worth_creating(ctx, record):
+            ctx.totals.counts[f"{kind}_without_pair"] += 1
             yield str(key)
+
+
+def _count_links(ctx: Context, kind: Kind, batch: Sequence[links.Link], records: Mapping[RecordKey, Record]) -> None:
+    """Pairs, and those of which a side shows nothing any more."""
+    ctx.totals.counts[f"{kind}_pairs"] += len(batch)
+    for system in SCANNED[kind]:
+        stale = sum(RecordKey(kind, system, id_on(link, system) or "") not in records for link in batch)
+        ctx.totals.counts[f"{kind}_pairs_not_shown_by_{system}"] += stale
 
 
 def _in_step(kind: Kind, link: links.Link, records: Mapping[RecordKey, Record], bases: Mapping[str, images.Image]) -> bool:
@@ -181,6 +193,10 @@ def reconcile(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] | 
             _mend(ctx, kind, drift)
             if progress is not None:
                 progress(ctx.totals)
+    if not ctx.dry and kind in SCANNED:
+        with ctx.database.begin() as conn:
+            now = links.count_by_kind(conn).get(kind.value, 0)
+            checkpoints.put(conn, f"{COMPARED}:{kind}", {**ctx.totals.counts, "pairs_now": now, "at": ctx.clock.utcnow().isoformat()})
     ctx.totals.stopped_reason = "planned" if ctx.dry else "reconciled"
     return ctx.totals
 
@@ -205,4 +221,13 @@ def _as_row(step: Step) -> dict[str, str]:
         "cornerstone": step.cornerstone_id or "",
         "outcome": "would_apply",
         "reason": ", ".join(step.fields) or step.reason,
+        "before": _shown(step, step.before),
+        "after": _shown(step, step.after),
     }
+
+
+def _shown(step: Step, values: Mapping[str, object]) -> str:
+    """Values of what is no person; a run is read by everybody."""
+    if step.kind is Kind.PERSON:
+        return ""
+    return "; ".join(f"{name}: {values[name]}" for name in step.fields if name in values)

@@ -22,6 +22,7 @@ class Totals:
     seconds: float = 0.0
     stopped_reason: str = ""
     sample: list[dict[str, Any]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)  # of a comparison: what both sides hold, by kind
 
     def add_operation(self, *, done: str, outcome: str, row: dict[str, Any]) -> None:
         self.operations[outcome] += 1
@@ -38,6 +39,7 @@ class Totals:
         self.operations.update(other.operations)
         self.dispositions.update(other.dispositions)
         self.done.update(other.done)
+        self.counts.update(other.counts)
         self.waiting += other.waiting
         self.seconds += other.seconds
         for row in other.sample:
@@ -60,4 +62,5 @@ class Totals:
             "waiting": self.waiting,
             "seconds": round(self.seconds, 3),
             "stopped_reason": self.stopped_reason,
+            **{f"count_{name}": number for name, number in sorted(self.counts.items())},
         }

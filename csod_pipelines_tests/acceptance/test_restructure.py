@@ -95,7 +95,11 @@ def test_a_rearranged_tree_makes_exactly_the_writes_that_an_own_calculation_expe
     changed, fresh = expected_writes(before, units(here))
     created_live = set(accounts(here)) - set(paired)  # new units may be created at once; all else waits for the night
     mark = here.administrate.last_request()
-    here.engine.reconcile(Kind.ORG_UNIT, mode="apply", owner="test")
+    night = here.engine.reconcile(Kind.ORG_UNIT, mode="apply", owner="test")
+    assert any("name: Renamed" in row.get("after", "") and "name: " in row["before"] for row in night.sample)
+    counted = here.engine.compared(Kind.ORG_UNIT)
+    assert counted["pairs_now"] == counted["org_unit_pairs"] + counted.get("org_unit_without_pair", 0)
+    assert not counted["org_unit_pairs_not_shown_by_administrate"] and not counted["org_unit_pairs_not_shown_by_cornerstone"]
     writes = [row for row in here.administrate.writes(since=mark) if row["kind"] == "accounts"]
     now = accounts(here)
     updated = Counter(row["id"] for row in writes if row["effect"] == "update")

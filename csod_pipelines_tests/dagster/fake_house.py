@@ -49,6 +49,7 @@ class FakeEngine:
     deliveries: dict[str, int] = field(default_factory=dict)
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
     operation_rows: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: dict[Kind, dict[str, Any]] = field(default_factory=dict)
     expired: list[str] = field(default_factory=list)
     asked_run: str | None = None
     calls: list[tuple[str, Any, dict[str, Any]]] = field(default_factory=list)
@@ -72,6 +73,9 @@ class FakeEngine:
 
     def import_baseline(self, kind: Kind, **told: Any) -> Totals:
         return self._run("import_baseline", kind, told)
+
+    def compared(self, kind: Kind) -> dict[str, Any]:
+        return self.comparisons.get(kind, {})
 
     def planned_counts(self) -> dict[str, int]:
         return {"person": 1_000}

@@ -92,6 +92,7 @@ CHECKS = {
         for check in ("changes_are_worked_on", "nothing_is_parked")
     ),
     "recent_operations:deliveries_add_up",
+    *(f"daily_{what}_reconciliation:both_sides_hold_the_same" for what in ("ou", "people", "catalog")),
 }
 
 

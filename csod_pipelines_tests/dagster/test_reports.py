@@ -10,7 +10,7 @@ from dagster import DagsterRunStatus as Status
 from csod_pipelines.defs.alerts import tell_about_failed_runs
 from csod_pipelines.defs.linger import Watch
 from csod_pipelines.engine.errors import FlowStopped
-from csod_pipelines.model.keys import Flow
+from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines_tests.dagster.conftest import Launch, events_of
 from csod_pipelines_tests.dagster.fake_house import FakeEngine, waiting
 from csod_pipelines_tests.dagster.test_sensors import a_run
@@ -24,7 +24,7 @@ def checks(launch: Launch) -> dict[str, Any]:
 
 def test_all_checks_pass_in_a_quiet_house(launch: Launch) -> None:
     done = checks(launch)
-    assert len(done) == 9
+    assert len(done) == 12
     assert all(check.passed for check in done.values())
 
 
@@ -37,6 +37,24 @@ def test_work_that_waits_long_fails_its_check_and_says_where_to_look(
     assert not check.passed
     assert check.severity.value == severity
     assert "people_sync_on_change" in check.metadata["recovery"].value
+
+
+def test_a_pair_that_a_system_shows_no_more_and_a_record_without_one_fail_the_check_of_their_comparison(
+    launch: Launch, engine: FakeEngine
+) -> None:
+    engine.comparisons[Kind.ORG_UNIT] = {
+        "org_unit_cornerstone": 10,
+        "org_unit_pairs": 9,
+        "org_unit_without_pair": 2,
+        "org_unit_pairs_not_shown_by_administrate": 1,
+        "pairs_now": 10,
+    }
+    engine.comparisons[Kind.PERSON] = {"person_pairs": 5, "person_without_pair": 1, "pairs_now": 6}
+    done = checks(launch)
+    check = done["daily_ou_reconciliation:both_sides_hold_the_same"]
+    assert not check.passed
+    assert check.metadata["recovery"].value.startswith("1 pairs name a record that its system shows no more, and 1 records in scope")
+    assert done["daily_people_reconciliation:both_sides_hold_the_same"].passed
 
 
 def test_parked_records_fail_the_check_of_their_flow_alone_with_a_bounded_sample(launch: Launch, engine: FakeEngine) -> None:
