@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,24 @@ class Child:
         status = self.process.poll()
         if status is not None:
             raise ChildDied(f"{self.name} ended with status {status}. Its log, {self.log}, ends:\n{self.tail()}")
+
+
+class Restarts:
+    """At most so many in a window: what dies again and again is for a person to look at, what dies once a month is not."""
+
+    def __init__(self, *, most: int, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._seconds, self._monotonic = most, seconds, monotonic
+        self._at: deque[float] = deque()
+
+    def allowed(self) -> bool:
+        """Whether one more may be made now; it is counted."""
+        now = self._monotonic()
+        while self._at and now - self._at[0] > self._seconds:
+            self._at.popleft()
+        if len(self._at) >= self._most:
+            return False
+        self._at.append(now)
+        return True
 
 
 class Children:

@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 
 from csod_pipelines.house import dagster_home
-from csod_pipelines.house.children import Child, Children, end_left_behind
+from csod_pipelines.house.children import Child, Children, Restarts, end_left_behind
 from csod_pipelines.house.dagster_web import ACTIVE, DagsterRefused, DagsterWeb
 from csod_pipelines.house.database import HouseDatabase
 from csod_pipelines.house.home import Home, read_json, write_private
@@ -29,7 +29,7 @@ from csod_pipelines.settings import Settings
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.2
 RUNS_END_SECONDS = 8.0
-RESTARTS = 5
+RESTARTS, RESTART_SECONDS = 5, 60.0
 FOLDER = Path(__file__).parents[2]
 
 
@@ -49,7 +49,7 @@ class House:
         self._environment: dict[str, str] = {}
         self._web: DagsterWeb | None = None
         self._socket: Path | None = None
-        self._restarts = 0
+        self._restarts = Restarts(most=RESTARTS, seconds=RESTART_SECONDS)
         self.endpoints: dict[str, str] = {}
 
     def serve(self) -> None:
@@ -143,11 +143,10 @@ class House:
     # ---- while it runs ----
 
     def _watch(self) -> None:
-        """A process that died is started again, a few times; a sandbox is not, since its world died with it."""
+        """A process that died is started again, a few times a minute; a sandbox is not, since its world died with it."""
         for child in self._children.dead():
-            if child.name in ("administrate", "cornerstone") or self._restarts >= RESTARTS:
+            if child.name in ("administrate", "cornerstone") or not self._restarts.allowed():
                 child.check()
-            self._restarts += 1
             self._say(f"{child.name} ended with status {child.process.returncode}; starting it again (log: {child.log})")
             self._children.forget(child)
             if child.name == "code" and self._socket is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from csod_pipelines.cli import run
-from csod_pipelines.house.children import ChildDied, Children, end_left_behind, members
+from csod_pipelines.house.children import ChildDied, Children, Restarts, end_left_behind, members
 from csod_pipelines.house.home import Home, HouseNotRunning, HouseRunning, write_private
 from csod_pipelines.house.ports import HOST, choose_ports
 from csod_pipelines.house.stopping import StopRequest
@@ -154,3 +154,14 @@ def test_a_command_without_house_or_settings_says_what_is_missing(
     assert "CSOD_PIPELINES_DATABASE_URL is not set" in capsys.readouterr().err
     assert run(["exec", "--", "true"]) == 1
     assert "No house is running" in capsys.readouterr().err
+
+
+def test_a_house_may_lose_a_process_now_and_then_for_ever_and_often_only_for_a_minute() -> None:
+    """Restarts were counted over the whole life of a house, and the sixth death ended it."""
+    now = [0.0]
+    restarts = Restarts(most=5, seconds=60, monotonic=lambda: now[0])
+    for _ in range(20):
+        assert restarts.allowed()
+        now[0] += 13
+    now[0] += 100
+    assert [restarts.allowed() for _ in range(6)] == [True] * 5 + [False]
