@@ -58,3 +58,18 @@ def test_part_names_are_distinct_within_fifty_characters_and_idempotent(titles: 
 
 def test_the_second_day_is_numbered() -> None:
     assert n.part_names(["Day", "day", "", "Day (2)"]) == ["Day", "day (2)", "Part 3", "Day (2) (2)"]
+
+
+def test_controls_are_blanks_and_blanks_are_one() -> None:
+    assert n.text(" a\x00b\t c\n") == "a b c"
+
+
+def test_addresses_hold_no_blanks_and_an_empty_one_is_none() -> None:
+    assert n.email(" A b@Example.org ") == "ab@example.org"
+    assert n.email(" ") is None
+
+
+def test_names_are_cut_to_what_the_vendors_take() -> None:
+    assert n.email("a" * 200) == "a" * 128
+    assert n.ou_name("a" * 1100) == "a" * 1000
+    assert n.part_names(["a" * 60, "a" * 60]) == ["a" * 50, "a" * 46 + " (2)"]

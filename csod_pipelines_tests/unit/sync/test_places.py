@@ -49,6 +49,7 @@ ASKED = {"pending": True}
         (ACTIVE, HOLDING, {}, "wait", "waiting_for_approval_or_seat"),
         (ACTIVE, HOLDING, {"ended": True}, "wait", "waiting_for_approval_or_seat"),
         (ACTIVE, HOLDING, ASKED, "wait", "waiting_for_approval_or_seat"),
+        (ACTIVE, HOLDING, {**ASKED, "answered": True}, "wait", "waiting_for_approval_or_seat"),
         (CANCELLED, HOLDING, ASKED, "withdraw", "cancelled_in_administrate"),
         # our registration is on its way
         (ACTIVE, None, ASKED, "wait", "waiting_for_confirmation"),

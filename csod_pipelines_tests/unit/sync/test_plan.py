@@ -72,7 +72,7 @@ def test_without_a_base_only_what_differs_is_written() -> None:
 def test_an_edit_on_the_peer_stays_until_the_reconciliation_and_its_base_is_kept() -> None:
     edited = replace(ADA, first_name="Augusta")
     change = planned(peer=edited)
-    assert (change.fields, change.left, change.open) == (frozenset(), {"first_name"}, {"first_name"})
+    assert (change.fields, change.left, change.open, change.digests) == (frozenset(), {"first_name"}, {"first_name"}, {})
     restored = planned(peer=edited, restore=True)
     assert (restored.fields, restored.left) == ({"first_name"}, frozenset())
 
@@ -183,7 +183,9 @@ def test_seats_and_cancellation_are_compared_as_cornerstone_can_say_them(field: 
         ([part("Day")], [part("Night")], False),
         ([part("Day")], [part("Day", hours=1)], False),
         ([part("Day")], [part("Day", end=part().end + timedelta(hours=1))], False),
+        ([part("Day", hours=1, end=part().end)], [part("Day")], False),
         ([part("Day", location_id="l")], [part("Day")], False),
+        ([part("Day", location_id="l"), part("Day")], [part("Day"), part("Day", location_id="l")], True),
         ([part("Day", location_id="")], [part("Day")], True),
         ([part("Day", instructor_ids=("1",))], [part("Day", instructor_ids=("2", "1"))], True),
         ([part("Day", instructor_ids=("1", "3"))], [part("Day", instructor_ids=("1",))], False),
