@@ -153,7 +153,8 @@ class Stage:
 
     def open_gateway(self) -> None:
         """The gateway, and both vendors told to deliver there."""
-        self.gateway = self._stack.enter_context(serving(self.urls)).url
+        running = self._stack.enter_context(serving(self.urls))
+        self.gateway, self.pids["gateway"] = running.url, running.process.pid
         install_webhooks(self.variables, gateway=self.gateway, say=lambda text: None)
 
     def drain(self, *flows: str) -> None:

@@ -1,0 +1,72 @@
+"""A series of kills under load, and what became of the two sides."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from csod_pipelines_tests.crashes.scene import Scene, imported
+from csod_pipelines_tests.crashes.worker import working
+
+ACTS = 4
+LONGEST_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """``hit``: kills in the middle of a vendor call. ``differences``: sentences that were not true before the series."""
+
+    victim: str
+    rounds: int
+    changes: int
+    hit: int
+    seconds: float
+    differences: list[str]
+
+    def __str__(self) -> str:
+        end = "both sides agree, nothing twice" if not self.differences else f"they differ: {self.differences}"
+        return (
+            f"{self.victim}: {self.rounds} rounds of kill -9 under {self.changes} changes, {self.hit} in the middle of a call, "
+            f"{self.seconds:.0f} s: {end}"
+        )
+
+
+def kill_worker(scene: Scene, dice: random.Random) -> None:
+    with working(scene.stage.variables) as process:
+        time.sleep(dice.uniform(0.0, LONGEST_SECONDS))
+        process.kill()
+
+
+def kill_postgres(scene: Scene, dice: random.Random) -> None:
+    """The worker meets a database that is gone, and one that recovers; it may end, as a run would, and be started again."""
+    server = scene.stage.server
+    with working(scene.stage.variables):
+        time.sleep(dice.uniform(0.0, LONGEST_SECONDS))
+        pid = server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while server.running():
+            time.sleep(0.05)
+        server._launch()
+
+
+VICTIMS: dict[str, Callable[[Scene, random.Random], None]] = {"worker": kill_worker, "postgres": kill_postgres}
+
+
+def play(victim: str, *, rounds: int) -> Series:
+    dice, hit = random.Random(7), 0
+    with imported() as (scene, before):
+        started = time.monotonic()
+        for _ in range(rounds):
+            scene.busy_people(acts=ACTS)
+            cut = scene.cut_off()
+            VICTIMS[victim](scene, dice)
+            hit += scene.cut_off() > cut
+        scene.settle()
+        new = [sentence for sentence in scene.differences() if sentence not in before]
+        seconds = time.monotonic() - started
+    return Series(victim=victim, rounds=rounds, changes=rounds * ACTS, hit=hit, seconds=seconds, differences=new)

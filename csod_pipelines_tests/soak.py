@@ -1,0 +1,184 @@
+"""`python -m csod_pipelines_tests.soak --minutes 60`: a house under steady load, with days that pass quickly.
+
+Five changes a second on both sides reach it as webhooks; a worker and the feeds work; every few minutes a day passes at both
+vendors and the daily jobs run. Memory, connections and tables are read every ten seconds. Ends with 1 when memory or
+connections grew from the second quarter to the last, or something is left undone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psycopg
+
+from csod_pipelines.model.keys import Kind
+from csod_pipelines_tests.bench.stage import Stage
+from csod_pipelines_tests.crashes.scene import Scene, imported
+from csod_pipelines_tests.crashes.worker import working
+
+EVENTS_PER_SECOND = 5
+SAMPLE_SECONDS = 10.0
+DAY_EVERY_SECONDS = 150.0
+DAY_SECONDS = 86_400.0
+MOST_GROWTH = 1.10
+_TABLES = """SELECT coalesce(p.inhparent::regclass, c.oid::regclass)::text, sum(pg_total_relation_size(c.oid))::bigint
+    FROM pg_class c LEFT JOIN pg_inherits p ON p.inhrelid = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' GROUP BY 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: float
+    worker_mb: float
+    gateway_mb: float
+    connections: int
+    waiting: int
+    tables_mb: dict[str, float]
+
+
+@dataclass(slots=True)
+class Soak:
+    minutes: float
+    events: int = 0
+    days: int = 0
+    day_seconds: list[float] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    left: int = 0
+
+    def grown(self, name: str) -> float:
+        """The last quarter against the second: caches fill in the first."""
+        values = [float(getattr(sample, name)) for sample in self.samples]
+        quarter = max(1, len(values) // 4)
+        return median(values[-quarter:]) / max(1.0, median(values[quarter : 2 * quarter] or values))
+
+    def lines(self) -> Iterator[str]:
+        first, last = self.samples[0], self.samples[-1]
+        yield f"{self.events:,} events in {self.minutes:.0f} minutes, {self.days} days passed, {self.left} units left undone"
+        figures = {"worker_mb": "memory of the worker, MB", "gateway_mb": "memory of the gateway, MB", "connections": "connections"}
+        for name, words in figures.items():
+            ends = f"{getattr(first, name):.0f} at first, {getattr(last, name):.0f} at last"
+            yield f"{words}: {ends}, x{self.grown(name):.2f} since the second quarter"
+        if self.day_seconds:
+            yield f"daily jobs: {median(self.day_seconds):.1f} s in the middle, {max(self.day_seconds):.1f} s at most"
+        grown = {table: last.tables_mb[table] - first.tables_mb.get(table, 0.0) for table in last.tables_mb}
+        for table, mb in sorted(grown.items(), key=lambda row: -row[1])[:8]:
+            yield f"table {table}: +{mb:.2f} MB, {mb * 1e6 / max(1, self.events):,.0f} bytes an event"
+
+    @property
+    def flat(self) -> bool:
+        return all(self.grown(name) <= MOST_GROWTH for name in ("worker_mb", "gateway_mb", "connections"))
+
+
+def soak(*, minutes: float) -> Soak:
+    found = Soak(minutes)
+    with imported() as (scene, _):
+        stage = scene.stage
+        stage.administrate.prompt()
+        stage.cornerstone.prompt()
+        stage.open_gateway()
+        with working(stage.variables) as worker:
+            _run(found, scene, worker_pid=worker.pid or 0, until=time.monotonic() + 60 * minutes)
+        scene.settle()
+        found.left = _sample(stage, 0, 0).waiting
+    return found
+
+
+def _run(found: Soak, scene: Scene, *, worker_pid: int, until: float) -> None:
+    stage, dice = scene.stage, random.Random(1)
+    users = [row["id"] for row in stage.cornerstone.state("users") if row["active"]]
+    events = [row["id"] for row in scene._events()]
+    started = next_event = next_sample = time.monotonic()
+    next_day = started + DAY_EVERY_SECONDS / 2
+    while (now := time.monotonic()) < until:
+        if now >= next_event:
+            _change(stage, dice, users, events)
+            found.events += 1
+            next_event = max(next_event + 1 / EVENTS_PER_SECOND, now - 1)
+        elif now >= next_sample:
+            found.samples.append(_sample(stage, worker_pid, now - started))
+            next_sample += SAMPLE_SECONDS
+        elif now >= next_day:
+            found.day_seconds.append(_pass_a_day(stage))
+            found.days += 1
+            next_day = time.monotonic() + DAY_EVERY_SECONDS
+        else:
+            time.sleep(max(0.0, min(next_event, next_sample, next_day) - now))
+
+
+def _change(stage: Stage, dice: random.Random, users: Sequence[Any], events: Sequence[str]) -> None:
+    """Half of them on each side; one in ten a registration or its end."""
+    number = dice.randrange(10**6)
+    if dice.random() < 0.5:
+        stage.cornerstone.act("edit_user", id=dice.choice(users), mobile_phone=f"+1 555 {number:06}")
+    elif dice.random() < 0.8:
+        stage.administrate.act("edit_event", id=dice.choice(events), max_places=30 + number % 30)
+    else:
+        learners = [row for row in stage.administrate.state("learners") if row["event_id"] in events]
+        if learners and dice.random() < 0.5:
+            row = dice.choice(learners)
+            stage.administrate.act("reactivate" if row["lifecycle_state"] == "cancelled" else "cancel_learner", id=row["id"])
+        else:
+            taken = {(row["event_id"], row["contact_id"]) for row in learners}
+            people = [row["id"] for row in stage.administrate.state("contacts") if "csod:sandbox:user" in row["external_ids"]]
+            free = [(e, p) for e in events for p in people if (e, p) not in taken]
+            if free:
+                event, person = dice.choice(free)
+                stage.administrate.act("register", event_id=event, contact_id=person)
+
+
+def _pass_a_day(stage: Stage) -> float:
+    for vendor in (stage.administrate, stage.cornerstone):
+        vendor.advance(DAY_SECONDS)
+    started = time.monotonic()
+    with stage.house() as house:
+        for kind in Kind:
+            house.engine.reconcile(kind, mode="apply", owner="daily")
+        house.engine.expire()
+    return time.monotonic() - started
+
+
+def _sample(stage: Stage, worker_pid: int, at: float) -> Sample:
+    with psycopg.connect(stage.urls.owner.replace("+psycopg", "")) as conn:
+        tables = {str(name): size / 1e6 for name, size in conn.execute(_TABLES)}
+        connections = _number(conn, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        waiting = _number(conn, "SELECT count(*) FROM work WHERE parked_reason IS NULL")
+    return Sample(at, resident_mb(worker_pid), resident_mb(stage.pids.get("gateway", 0)), connections, waiting, tables)
+
+
+def _number(conn: psycopg.Connection[Any], statement: Any) -> int:
+    row = conn.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status")
+    if not pid or not status.exists():
+        return 0.0
+    line = next((row for row in status.read_text().splitlines() if row.startswith("VmRSS")), "VmRSS: 0 kB")
+    return int(line.split()[1]) / 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m csod_pipelines_tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--json", type=Path, help="also write everything that was sampled")
+    given = parser.parse_args(arguments)
+    found = soak(minutes=given.minutes)
+    for line in found.lines():
+        sys.stdout.write(f"{line}\n")
+    if given.json:
+        given.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    return 0 if found.flat and not found.left else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
