@@ -79,6 +79,7 @@ def connect(
     """Nothing is opened until the first transaction. ``clock_now`` replaces the server's clock in SQL ``app_now()``."""
     engine = create_engine(
         url,
+        hide_parameters=True,  # an error's text reaches logs and Dagster's pages, and the parameters hold people
         pool_size=pool_size,
         max_overflow=pool_size,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": SESSION_OPTIONS},

@@ -27,6 +27,8 @@ _TELLING = re.compile(
     r"""(?ix) ^(?: \d{1,20} | [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
         | \d{4}-\d\d-\d\d (?:[T ][\d:.,]+ (?:Z|[+-]\d\d:?\d\d)? )? | true | false | asc | desc | active | inactive )$"""
 )
+# An address of a webhook holds the credentials under which the vendor delivers to us.
+_USER_INFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,15}:\\?/\\?/)[^\s\"'/\\@]{1,500}@")
 _NEVER_STORED = re.compile(r"(?i)/oauth2?/|/token\b")
 # GraphQL: the document may hold literals, such as query { login(password: "...") }
 _INLINE = re.compile(r"(?i)\b([a-z_]*(?:password|secret|token|apikey|configuration))(\s*:\s*)\"(?:[^\"\\]|\\.)*\"")
@@ -49,7 +51,7 @@ def redact(body: bytes, content_type: str = "") -> bytes:
             pass  # truncated, malformed or nested beyond reason: kept as text, for it is the evidence
     text = body.decode("utf-8", "replace")
     if "form-urlencoded" in content_type or re.fullmatch(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*", text):
-        return urlencode([(k, REMOVED if _secret(k) else v) for k, v in parse_qsl(text, keep_blank_values=True)]).encode()
+        return urlencode([(k, REMOVED if _secret(k) else _cut_inline(v)) for k, v in parse_qsl(text, keep_blank_values=True)]).encode()
     return _cut_inline(text, everything=True).encode()
 
 
@@ -81,6 +83,8 @@ def _clean(value: Any) -> Any:
 
 
 def _cut_inline(text: str, *, everything: bool = False) -> str:
+    if "@" in text:
+        text = _USER_INFO.sub(rf"\1{REMOVED}@", text)
     if not everything and '"' not in text:
         return text  # nearly every value of a body; the pattern needs a quote
     pattern = _INLINE_JSON if everything else _INLINE

@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 import csod_pipelines
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
@@ -64,3 +66,10 @@ def test_sql_in_every_name_and_value_that_is_stored_is_text(database: Database, 
         assert images.load(conn, link.id)[evil].base == {evil: evil}
         assert inbox.dispositions(conn)["waiting"] == 1
         assert [claim.subject for claim in work.claim(conn, flows=[Flow.PEOPLE], owner=evil)] == [str(key)]
+
+
+def test_an_error_of_the_database_tells_no_parameter(database: Database) -> None:
+    """SQLAlchemy quotes them, and a run that fails shows the error's text on Dagster's pages."""
+    with pytest.raises(DBAPIError) as caught, database.begin() as conn:
+        conn.execute(text("SELECT CAST(:value AS text), 1 / CAST(:nought AS int)"), {"value": "planted@example.org", "nought": 0})
+    assert "planted" not in str(caught.value)

@@ -60,3 +60,22 @@ def test_headers_lose_their_credentials() -> None:
         "X-Api-Key": "[removed]",
         "X-Request-Id": "7",
     }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"variables": {"input": {"url": "https://user:planted-secret@gateway.example.org/webhooks/x"}}}',
+        b'{"variables": {"input": {"url": "https:\\/\\/user:planted-secret@gateway.example.org\\/x"',
+        b"callback=https%3A%2F%2Fuser%3Aplanted-secret%40gateway.example.org",
+    ],
+)
+def test_the_credentials_in_the_address_of_a_webhook_are_cut_out(body: bytes) -> None:
+    """They stood in the ledger's bodies: the field is called url, which is no secret's name."""
+    assert b"planted-secret" not in redact(body)
+    assert b"gateway.example.org" in redact(body)
+
+
+def test_an_address_of_a_person_stays_in_the_body() -> None:
+    assert b"ada@example.org" in redact(b'{"email": "ada@example.org", "home": "https://example.org/a@b"}')
+    assert b"https://example.org/a@b" in redact(b'{"home": "https://example.org/a@b"}')
