@@ -68,6 +68,14 @@ bench: $(STAMP) ## measure (ONLY=name, FULL=1 for the long figures)
 mutants: $(STAMP) ## change every rule of sync in every small way: each must make a test fail (about an hour)
 	@nice -n 10 $(BIN)/python -m csod_pipelines_tests.mutants $(ARGS)
 
+.PHONY: crashes
+crashes: $(STAMP) ## kill -9 a worker and PostgreSQL twenty times each, then compare both sides
+	@$(BIN)/python -m csod_pipelines_tests.crashes $(ARGS)
+
+.PHONY: soak
+soak: $(STAMP) ## an hour of five events a second (ARGS="--minutes 5" for less)
+	@$(BIN)/python -m csod_pipelines_tests.soak $(ARGS)
+
 .PHONY: audit
 audit: $(STAMP) ## look the locked packages up among the known vulnerabilities; exits 3 where that is impossible
 	@$(BIN)/python -m csod_pipelines_tests.audit

@@ -51,6 +51,7 @@ def kill_postgres(scene: Scene, dice: random.Random) -> None:
         os.kill(pid, signal.SIGKILL)
         while server.running():
             time.sleep(0.05)
+        server._forget_foreign_pid()  # a dead postmaster that nobody reaps still has its number
         server._launch()
 
 
