@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines_tests.acceptance.mapping_checker import disagreements
-from csod_pipelines_tests.bench.stage import Row, Stage, stage
+from csod_pipelines_tests.acceptance.scenarios.stage import NO_BRAKES, edited_config
+from csod_pipelines_tests.bench.stage import Row, Stage, folder, stage
 from csod_pipelines_tests.crashes.worker import FLOWS, working
 
 BASELINE = (Kind.ORG_UNIT, Kind.LOCATION, Kind.SUBJECT, Kind.PROVIDER, Kind.PERSON)
@@ -122,7 +123,10 @@ class Scene:
 @contextmanager
 def imported() -> Iterator[tuple[Scene, list[str]]]:
     """Both vendors after the import, each answer a little late so that kills meet calls; and what differs from the beginning."""
-    with stage() as made:
+    with stage() as made, folder() as home:
+        config = home / "csod_pipelines.yaml"
+        config.write_text(edited_config(NO_BRAKES), encoding="utf-8")  # a series cancels more in minutes than people do in hours
+        made.variables["CSOD_PIPELINES_CONFIG"] = str(config)
         made.administrate.reset()
         made.cornerstone.reset(**SIZE)
         made.variables["CSOD_PIPELINES_FEED_SECONDS"] = "1"
