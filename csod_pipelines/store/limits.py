@@ -34,6 +34,8 @@ PACED_TOKEN_SECONDS = 1.0
 SLOWED_FACTOR = 0.5
 SLOWED_SECONDS = 3600.0
 LOW_REMAINING_SHARE = 0.1
+#: No pace is so slow that a bucket fills for longer: such a row was written by a clock that has been set back since.
+LONGEST_FILL_SECONDS = 120.0
 
 
 class NotYet(Exception):
@@ -223,6 +225,8 @@ def _lease_pace(row: _Row, spec: BucketSpec, lane: Lane, amount: int, now: datet
     """``window_start`` is here the instant at which the bucket is full again; taking moves it on by the time a token takes."""
     share = 1 - spec.reserve if lane == "batch" and _live_is_fresh(row, now) else 1.0
     interval = spec.seconds / (spec.limit * row.factor * share)
+    if (row.window_start - now).total_seconds() > max(LONGEST_FILL_SECONDS, 2 * interval * max(spec.burst, amount)):
+        row.window_start = now
     earliest = row.window_start - timedelta(seconds=interval * (max(spec.burst, amount) - amount))
     if earliest > now:
         return earliest

@@ -111,6 +111,15 @@ def test_a_late_caller_of_a_pace_loses_nothing(timed: Database, clock: Any) -> N
     assert taken >= 196
 
 
+def test_a_clock_that_was_ten_minutes_fast_and_is_set_right_does_not_stop_a_pace_for_ten_minutes(timed: Database, clock: Any) -> None:
+    """The bucket's instant lay in what was the future then."""
+    limits = {PACE: BucketSpec(limit=20, seconds=1, paced=True, burst=5)}
+    clock.advance(600)
+    take_all(SharedBudget(timed, clock, limits), PACE)
+    clock.advance(-600)
+    assert take_all(SharedBudget(timed, clock, limits), PACE) == 5
+
+
 def test_a_429_blocks_until_the_vendor_says_by_the_vendors_clock(timed: Database, clock: Any) -> None:
     budget = SharedBudget(timed, clock, {MINUTE: BucketSpec(limit=20)})
     budget.take(MINUTE)
