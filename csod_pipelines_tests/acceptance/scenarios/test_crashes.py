@@ -153,14 +153,6 @@ def test_a_worker_killed_at_any_statement_of_a_feed_loses_nothing(stage: Stage) 
     quiet(stage)
 
 
-def test_the_database_cuts_a_worker_off_at_any_statement(stage: Stage, postgres: Postgres) -> None:
-    name = stage.urls.engine.rpartition("/")[2].partition("?")[0]
-    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
-    rounds = at_every_place(stage, *hiring(stage, "Cut"), lambda number: Storm(number, lambda: postgres.run(end)), step=3)
-    assert rounds > 10
-    quiet(stage)
-
-
 def test_the_database_server_itself_is_restarted_in_the_middle_of_work(stage: Stage, postgres: Postgres) -> None:
     act, check = hiring(stage, "Restarted")
 
