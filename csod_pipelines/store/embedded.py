@@ -156,6 +156,8 @@ class EmbeddedServer:
         pid = self._recorded_pid()
         if pid is not None and _alive(pid) and not _is_server_of(pid, self._data):
             (self._data / "postmaster.pid").unlink(missing_ok=True)
+            for lock in self._socket_dir().glob(".s.PGSQL.*.lock"):  # it names the same process
+                lock.unlink(missing_ok=True)
 
     # ---- the server's own tools ----
 

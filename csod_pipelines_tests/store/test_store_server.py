@@ -114,12 +114,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_the_number_of_a_dead_server_may_belong_to_another_program_now(home: Path) -> None:
-    """After a restart of a container, process numbers repeat."""
+    """After a restart of a container, process numbers repeat; and a killed server that nobody reaps keeps its own."""
     with EmbeddedServer(home, fsync=False) as server:
         recorded = (home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()
+        lock = next(server._socket_dir().glob(".s.PGSQL.*.lock"))
+        locked = lock.read_text().splitlines()
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         (home / "postgres" / "data" / "postmaster.pid").write_text("\n".join([str(stranger.pid), *recorded[1:]]) + "\n")
+        lock.parent.mkdir(mode=0o700, exist_ok=True)
+        lock.write_text("\n".join([str(stranger.pid), *locked[1:]]) + "\n")
         assert not server.running()
         with server:
             assert answers(server)
