@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from csod_pipelines.model.keys import Flow
+from csod_pipelines.store import work
 from csod_pipelines_tests.acceptance.scenarios.epilogue import letters, quiet
 from csod_pipelines_tests.acceptance.scenarios.stage import Stage
 
@@ -66,6 +67,21 @@ def test_a_new_contact_is_registered_at_once_and_gets_a_user_first(stage: Stage)
     user = stage.cornerstone.row("users", external_id=f"ADM-{made['legacy_id']}")
     rows = stage.cornerstone.rows("transcripts", object_id=event.session["id"], user_id=user["id"])
     assert [row["status"] for row in rows] == ["Registered"]
+    quiet(stage)
+
+
+def test_a_learner_who_came_while_another_worker_was_creating_the_session_is_registered(stage: Stage) -> None:
+    event, person = stage.event(), stage.person()
+    event.register(person)
+    stage.house.engine.observe(force=True)
+    with stage.house.database.begin() as conn:
+        subject = f"offering:administrate:{event.id}"
+        work.mark(conn, [work.Mark(subject=subject, flow=Flow.CATALOG)])
+        assert work.claim_subject(conn, subject, owner="another", lease_seconds=30)
+    stage.house.engine.drain(Flow.ENROLLMENT, owner="early", linger_seconds=0)
+    stage.clock.travel(31)
+    stage.settle()
+    assert event.status(person) == "Registered"
     quiet(stage)
 
 
