@@ -3,6 +3,7 @@ names: a file may be replaced while we run."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,10 +18,12 @@ _FILE = "_file"
 
 
 def is_loopback(host: str | None) -> bool:
+    """Whether all that the name stands for is this machine: 127.0.0.1, ::1, short forms, and names of the hosts file."""
     try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM) if host else ()
+    except OSError:
         return False
+    return bool(found) and all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def guarded(url: str) -> str:

@@ -26,14 +26,20 @@ FEED_SECONDS = 60.0
 
 def settings_for(database_url: str) -> Settings:
     """Addresses that nobody listens at: the wire answers for them."""
-    credentials: dict[str, str] = {"client_id": "sandbox", "client_secret": "sandbox-secret"}
+    id, secret = "sandbox", "sandbox-secret"
     return Settings(
         database_url=database_url,
         feed_seconds=FEED_SECONDS,
         administrate=AdministrateAccess(
-            auth_url="http://127.0.0.1:8081/oauth/token", api_url="http://127.0.0.1:8081/graphql", webhook_secret="w", **credentials
+            auth_url="http://127.0.0.1:8081/oauth/token",
+            api_url="http://127.0.0.1:8081/graphql",
+            client_id=id,
+            client_secret=secret,
+            webhook_secret="w",
         ),
-        cornerstone=CornerstoneAccess(base_url="http://127.0.0.1:8082", actor="svc.integration", webhook_api_key="k", **credentials),
+        cornerstone=CornerstoneAccess(
+            base_url="http://127.0.0.1:8082", client_id=id, client_secret=secret, actor="svc.integration", webhook_api_key="k"
+        ),
     )
 
 

@@ -61,9 +61,9 @@ class Mail:
     def post(self, vendor: str, body: Mapping[str, Any], *, type: str = "") -> requests.Response:
         """A delivery that we forge, with the right secret."""
         if vendor == "administrate":
-            secret = self.settings.administrate.webhook_secrets[0]
+            secret = next(iter(self.settings.administrate.webhook_secrets))
             return requests.post(f"{self.url}/webhooks/administrate/{type}", json=body, auth=(USER, secret), timeout=30)
-        headers = {"x-api-key": self.settings.cornerstone.webhook_api_keys[0]}
+        headers = {"x-api-key": next(iter(self.settings.cornerstone.webhook_api_keys))}
         return requests.post(f"{self.url}/webhooks/cornerstone", json=body, headers=headers, timeout=30)
 
 
