@@ -259,12 +259,18 @@ def complete(ctx: Context, subject: str, link: Link, *, source: Record | None, p
         if fresh is not None and created_on == fresh.key.system.value:
             images.save(conn, link.id, fresh.key.system, seen=image_of(fresh), base=image_of(fresh))
         links.set_state(conn, link.id, "live")
-        if kind is Kind.OFFERING and link.administrate_id is not None:
-            # whoever came while it was being created was told that the event is not kept in step
-            work.mark(conn, [work.Mark(subject=roster_subject(link.administrate_id), flow="enrollment_sync")])
+        if created_on is not None:
+            look_at_roster(conn, link)
         if source is not None and isinstance(source.value, Offering) and fresh is not None and isinstance(fresh.value, Offering):
             _note_parts(conn, link, source.value, fresh.value, {})
     return stored if source is None else (*stored, *store_part_ids(ctx, subject, link.id, source))
+
+
+def look_at_roster(conn: Connection, link: Link) -> None:
+    """Whoever came while the session was being created was told that its event is not kept in step. A pair that was bound by hand
+    is left to the backfill: it may be of the past."""
+    if link.kind == Kind.OFFERING.value and link.administrate_id is not None:
+        work.mark(conn, [work.Mark(subject=roster_subject(link.administrate_id), flow="enrollment_sync")])
 
 
 def _store_ids(ctx: Context, subject: str, link: Link, kind: Kind) -> tuple[UUID, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from csod_pipelines.engine.change import bring_in_step, complete, read_present
+from csod_pipelines.engine.change import bring_in_step, complete, look_at_roster, read_present
 from csod_pipelines.engine.context import Context, End, Later, Parked, id_on, words
 from csod_pipelines.engine.operations import Intent, close_leftovers, operation, refuse_unless_live, refused_end
 from csod_pipelines.engine.refs import terms_for
@@ -248,6 +248,7 @@ def adopt(ctx: Context, subject: str, link: Link, source: Record, intent: Intent
     close_leftovers(ctx, [subject], applied=True)
     with operation(ctx, matched) as op, ctx.database.begin() as conn:
         link = links.bind(conn, link.id, system=source.key.system, id=source.id, state="pending")
+        look_at_roster(conn, link)
         op.close(conn, OperationOutcome.SUCCESS, "already_on_both_sides")
     complete(ctx, subject, link, source=None, peer=None)
     _free_key(ctx, link, source)
