@@ -17,7 +17,7 @@ from csod_pipelines.engine.refs import terms_for
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
 from csod_pipelines.model.records import OrgUnit, Person, Record, Value
-from csod_pipelines.store import images, ledger, links
+from csod_pipelines.store import images, ledger, links, work
 from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.directions import DIRECTIONS
@@ -29,6 +29,7 @@ from csod_pipelines.systems.errors import Refused
 
 CLAIM_RACE_SECONDS = 1.0
 NAMESAKE_SECONDS = 10.0
+SHOWN_AFTER_SECONDS = 900.0  # Cornerstone's reporting lags a quarter of an hour
 
 
 def draft_for(ctx: Context, source: Record, desired: Any) -> Draft:
@@ -64,7 +65,8 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         cornerstone_id=source.id if source.key.system is SystemName.CORNERSTONE else None,
     )
     inputs = input_digest(intent.payload)
-    if link is not None and link.facts.get("refused") == inputs:
+    refused = link is not None and link.facts.get("refused") == inputs
+    if refused and ctx.dry:
         return End(disposition=Disposition.FAILED, reason="refused_before")
     if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
         refuse_unless_live(ctx, intent)
@@ -82,8 +84,10 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
             link = _joined(ctx, conn, link, source, candidates[0])
             ctx.linked(conn, subject, link)
         return adopt(ctx, subject, link, source, intent)
-    _settle_unknown(ctx, subject)
-    return _create(ctx, source, draft, link, intent, inputs)
+    if refused:
+        return End(disposition=Disposition.FAILED, reason="refused_before")
+    begun = _settle_unknown(ctx, subject)
+    return _create(ctx, source, draft, link, intent, inputs, begun=begun)
 
 
 def _joined(ctx: Context, conn: Connection, link: Link, source: Record, candidate: Record) -> Link:
@@ -193,8 +197,8 @@ def look_up(ctx: Context, source: Record, draft: Draft) -> tuple[Record, ...]:
     return tuple(r for r in found if r.id not in taken or id_on(taken[r.id], source.key.system) in (None, source.id))
 
 
-def _settle_unknown(ctx: Context, subject: str) -> None:
-    """An earlier attempt with unknown fate: only after its settle time does "not there" count."""
+def _settle_unknown(ctx: Context, subject: str) -> bool:
+    """An earlier attempt with unknown fate: only after its settle time does "not there" count. Whether there was one."""
     with ctx.database.read() as conn:
         left = [op for op in ledger.open_operations(conn, subject) if op.action == "created"]
     now = ctx.clock.utcnow()
@@ -203,9 +207,11 @@ def _settle_unknown(ctx: Context, subject: str) -> None:
             raise Later("answer_lost", until=op.settle_after, count_attempt=False)
     if left:
         close_leftovers(ctx, [subject], applied=False)
+    return bool(left)
 
 
-def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Intent, inputs: str) -> End:
+def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Intent, inputs: str, *, begun: bool) -> End:
+    """``begun``: an earlier attempt may have arrived after all. A refusal then may mean that it did, in a list that shows it late."""
     target = source.key.system.peer
     opened: list[Any] = []
     try:
@@ -222,6 +228,8 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
     except Refused as err:
         with ctx.database.begin() as conn:
             links.set_facts(conn, link.id, {**link.facts, "refused": inputs})
+            if begun:
+                work.mark(conn, [work.Mark(subject=intent.subject, flow=intent.flow, delay_seconds=SHOWN_AFTER_SECONDS)])
         return refused_end(err, tuple(op.id for op in opened))
     stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
     _free_key(ctx, link, source)
