@@ -17,7 +17,7 @@ from csod_pipelines.engine.refs import terms_for
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
 from csod_pipelines.model.records import OrgUnit, Person, Record, Value
-from csod_pipelines.store import images, ledger, links, work
+from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link, Taken
 from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.directions import DIRECTIONS
@@ -228,8 +228,8 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
     except Refused as err:
         with ctx.database.begin() as conn:
             links.set_facts(conn, link.id, {**link.facts, "refused": inputs})
-            if begun:
-                work.mark(conn, [work.Mark(subject=intent.subject, flow=intent.flow, delay_seconds=SHOWN_AFTER_SECONDS)])
+        if begun:
+            raise Later("answer_lost", seconds=SHOWN_AFTER_SECONDS) from err
         return refused_end(err, tuple(op.id for op in opened))
     stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
     _free_key(ctx, link, source)

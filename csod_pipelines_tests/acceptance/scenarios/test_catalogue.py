@@ -274,3 +274,17 @@ def test_an_edit_of_the_session_in_cornerstone_is_undone_by_reconciliation(stage
     stage.reconcile()
     assert event.session["maximum_registration"] == 8
     quiet(stage)
+
+
+def test_a_course_whose_first_creation_arrived_unseen_is_found_once_the_exporter_shows_it(stage: Stage) -> None:
+    """The answer was lost and the exporter lags, so the creation is sent again and refused: the number is taken, by our own record."""
+    stage.cornerstone.configure(exporter_lag_seconds=120)
+    made = template(stage, "LATE-1")
+    stage.cornerstone.fault("truncated_200", match={"operation": "lo.create"})
+    stage.administrate.act("publish_template", id=made["id"])
+    stage.settle()
+    stage.cornerstone.clear_faults()
+    stage.cornerstone.configure(exporter_lag_seconds=0)
+    assert stage.administrate.row("course_templates", id=made["id"])["external_ids"]
+    assert len(stage.cornerstone.rows("events", event_number="LATE-1")) == 1
+    quiet(stage)
