@@ -22,7 +22,7 @@ from csod_pipelines.store.work import Claim, Fenced, Mark
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import MAPPED
-from csod_pipelines.systems.errors import Forbidden, LeaseLost, Malformed, RateLimited, Transient, Unauthorized
+from csod_pipelines.systems.errors import Forbidden, LeaseLost, Malformed, RateLimited, Refused, Transient, Unauthorized
 
 SECOND_LOOK_SECONDS = 60.0
 PREREQUISITE_RETRY_SECONDS = 120.0
@@ -65,7 +65,7 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
         raise FlowStopped(str(err)) from err
     except Forbidden:
         _postpone(ctx, ctx.claims[name], "permission_missing", seconds=FORBIDDEN_PAUSE_SECONDS)
-    except Malformed:
+    except (Malformed, Refused):  # of a read: what a write was refused for has been told by its operation
         _postpone(ctx, ctx.claims[name], "answer_not_understood", seconds=_back_off(claim))
     except Transient:
         _postpone(ctx, ctx.claims[name], "vendor_down", seconds=_back_off(claim))
