@@ -250,11 +250,11 @@ def complete(ctx: Context, subject: str, link: Link, *, source: Record | None, p
     the vendor is not taken for a change.
     """
     kind = Kind(link.kind)
-    stored = _store_ids(ctx, subject, link, kind)
     created_on = link.facts.get("created")
     fresh = peer
-    if fresh is None and source is not None:
+    if fresh is None and source is not None:  # read at once: what is edited from now on must differ from this base
         fresh = read_present(ctx, link, source.key.system.peer)
+    stored = _store_ids(ctx, subject, link, kind)
     with ctx.database.begin() as conn:
         if fresh is not None and created_on == fresh.key.system.value:
             images.save(conn, link.id, fresh.key.system, seen=image_of(fresh), base=image_of(fresh))
