@@ -36,6 +36,7 @@ def main() -> None:
     web = DagsterWeb(home.running_endpoints()["dagster"])
     IMAGES.mkdir(exist_ok=True)
     backfill, audit = _start_backfill(web), web.launch("audit", config={})
+    _wait_for(lambda: bool(_ended_runs(web)))  # it lingers for a minute
     run = _run_to_show(web)
     _wait_for(lambda: _backfill_ended(web, backfill) and web.run(audit).status not in ACTIVE)
     with sync_playwright() as playwright:
@@ -68,15 +69,18 @@ def _backfill_ended(web: DagsterWeb, id: str) -> bool:
     return web.query(_BACKFILL_STATUS, id=id)["partitionBackfillOrError"]["status"].startswith("COMPLETED")
 
 
+def _ended_runs(web: DagsterWeb) -> list[str]:
+    return [run.id for run in web.runs() if run.job == "enrollment_sync" and run.status not in ACTIVE]
+
+
 def _run_to_show(web: DagsterWeb) -> str:
     """The run of enrollment_sync that has most to show, a failure above all."""
-    runs = [run for run in web.runs() if run.job == "enrollment_sync" and run.status not in ACTIVE]
 
     def worth(run: str) -> tuple[bool, int]:
         rows = [row for told in web.told(run) for row in told.metadata.get("operations") or ()]
         return any(row["outcome"] == "failure" for row in rows), len(rows)
 
-    return max((run.id for run in runs), key=worth)
+    return max(_ended_runs(web), key=worth)
 
 
 def _wait_for(look: Callable[[], bool]) -> None:
