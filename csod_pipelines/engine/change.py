@@ -21,7 +21,7 @@ from csod_pipelines.store import images, ledger, links, work
 from csod_pipelines.store.links import Link
 from csod_pipelines.sync.directions import DIRECTIONS
 from csod_pipelines.sync.images import changed, image_of
-from csod_pipelines.sync.plan import Change, part_pairs, plan_change
+from csod_pipelines.sync.plan import Change, edited_since, part_pairs, plan_change
 from csod_pipelines.sync.translate import natural_key, to_peer
 from csod_pipelines.systems.errors import Refused
 
@@ -243,11 +243,13 @@ def _to_do(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, 
     )
 
 
-def complete(ctx: Context, subject: str, link: Link, *, source: Record | None, peer: Record | None) -> tuple[UUID, ...]:
+def complete(
+    ctx: Context, subject: str, link: Link, *, source: Record | None, peer: Record | None, sent: Value | None = None
+) -> tuple[UUID, ...]:
     """Finish a pending link: the Cornerstone id is stored on the Administrate record, then the link is live.
 
-    With ``source`` (just created) the peer's own image, as it came back, becomes its base, so that normalisation by
-    the vendor is not taken for a change.
+    With ``source`` (just created from it, as ``sent``) the peer's own image, as it came back, becomes its base, so that
+    normalisation by the vendor is not taken for a change; where somebody edited it meanwhile, what was sent.
     """
     kind = Kind(link.kind)
     created_on = link.facts.get("created")
@@ -257,7 +259,11 @@ def complete(ctx: Context, subject: str, link: Link, *, source: Record | None, p
     stored = _store_ids(ctx, subject, link, kind)
     with ctx.database.begin() as conn:
         if fresh is not None and created_on == fresh.key.system.value:
-            images.save(conn, link.id, fresh.key.system, seen=image_of(fresh), base=image_of(fresh))
+            image, wrote = image_of(fresh), image_of(replace(fresh, value=sent or fresh.value))
+            edited = edited_since(sent or fresh.value, fresh.value)
+            images.save(conn, link.id, fresh.key.system, seen=image, base=image | {name: wrote[name] for name in edited})
+            if edited:
+                work.mark(conn, [work.Mark(subject=subject, flow=DIRECTIONS[kind].flow, side=fresh.key.system.value)])
         links.set_state(conn, link.id, "live")
         if created_on is not None:
             look_at_roster(conn, link)

@@ -231,7 +231,7 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
         if begun:
             raise Later("answer_lost", seconds=SHOWN_AFTER_SECONDS) from err
         return refused_end(err, tuple(op.id for op in opened))
-    stored = complete(ctx, intent.subject, link, source=source, peer=written.record)
+    stored = complete(ctx, intent.subject, link, source=source, peer=written.record, sent=draft.value)
     _free_key(ctx, link, source)
     return End(
         disposition=Disposition.APPLIED,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.records import (
     Offering,
     OfferingState,
+    OrgUnit,
     Part,
     Person,
     Record,
@@ -93,6 +94,20 @@ def same(field: str, desired: Value, held: Value) -> bool:
     if isinstance(wanted, str) or isinstance(there, str):
         return n.text(wanted) == n.text(there)
     return wanted == there
+
+
+def edited_since(sent: Value, held: Value) -> frozenset[str]:
+    """Fields of a person or org unit just created that hold something else than what was sent, and than what a vendor makes of
+    it when it trims, cuts or re-cases: somebody edited them at once. Other kinds come back with more fields than were sent."""
+    if not isinstance(sent, Person | OrgUnit):
+        return frozenset()
+    return frozenset(f.name for f in fields(sent) if not _stored_as(getattr(sent, f.name), getattr(held, f.name)))
+
+
+def _stored_as(sent: Any, held: Any) -> bool:
+    if isinstance(sent, str) and isinstance(held, str):
+        return bool(held) and n.folded(sent).startswith(n.folded(held))
+    return bool(sent == held)
 
 
 def _same_parts(desired: Value, held: Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from csod_pipelines.engine import pairing
@@ -249,6 +250,21 @@ def test_a_vendor_that_trims_cuts_and_recases_is_not_written_twice(stage: Stage)
     assert len(stage.administrate.writes()) + len(stage.cornerstone.writes()) == writes
     stage.reconcile(Kind.PERSON)
     assert contact_of(stage, user_of(stage, contact))["first_name"] == "X" * 240, "what the peer cut is not sent back"
+
+
+def test_a_user_edited_while_the_answer_of_its_creation_is_on_its_way_is_edited_in_administrate_too(stage: Stage) -> None:
+    stage.cornerstone.fault("slow", match={"operation": "employees.create"}, seconds=3)
+    contact = create_contact(stage, "Swift", "Edit", "swift@example.org")
+    worker = threading.Thread(target=stage.work)
+    worker.start()
+    while not (users := stage.cornerstone.rows("users", external_id=f"ADM-{contact['legacy_id']}")):
+        worker.join(0.05)
+    stage.cornerstone.act("edit_user", id=users[0]["id"], last_name="Edited", mobile_phone="+49 151 7654321")
+    worker.join()
+    stage.settle()
+    contact = contact_of(stage, users[0])
+    assert (contact["last_name"], contact["mobile"]) == ("Edited", "+49 151 7654321")
+    quiet(stage)
 
 
 def test_a_contact_of_a_new_account_brings_its_organizational_unit_first(stage: Stage) -> None:

@@ -13,7 +13,7 @@ import pytest
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.records import Course, Location, Offering, OfferingState, OrgUnit, Person, Provider, Subject
 from csod_pipelines.sync.images import image_of
-from csod_pipelines.sync.plan import MAPPED, Change, input_digest, part_pairs, plan_change, same
+from csod_pipelines.sync.plan import MAPPED, Change, edited_since, input_digest, part_pairs, plan_change, same
 from csod_pipelines_tests.unit.sync.records import A, C, offering, part, record
 
 ADA = Person(first_name="Ada", last_name="Byron", email="ada@example.org", mobile="1", org_unit_id="acc-1")
@@ -231,3 +231,20 @@ def test_parts_without_an_id_or_at_another_time_are_not_paired() -> None:
     assert part_pairs((part("Day"),), (part("Day", id="c1"),), {}) == {}
     assert part_pairs((part("Day", id="a1"),), (part("Day"), part("Day", id="c1", hours=1)), {}) == {}
     assert part_pairs((part("Day"), part("Day", id="a2")), (part("Day (2)", id="c1"),), {}) == {"a2": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("Ada Byron", "ada byron"), ("x" * 200, "x" * 50), ("  Ada ", "Ada"), ("Zo\u00eb", "Zoe\u0308"), (None, None)],
+)
+def test_what_a_vendor_trims_cuts_or_recases_is_not_taken_for_an_edit(sent: str | None, kept: str | None) -> None:
+    assert edited_since(replace(ADA, mobile=sent), replace(ADA, mobile=kept)) == frozenset()
+
+
+@pytest.mark.parametrize(("sent", "kept"), [("Ada", "Eva"), ("Ada", ""), ("Ada", None), (None, "1"), ("Ada", "Ada B")])
+def test_what_a_vendor_would_not_have_made_of_what_was_sent_is_an_edit(sent: str | None, kept: str | None) -> None:
+    assert edited_since(replace(ADA, mobile=sent), replace(ADA, mobile=kept)) == {"mobile"}
+
+
+def test_an_offering_comes_back_with_more_than_was_sent_and_is_not_taken_for_edited() -> None:
+    assert edited_since(offering(max_places=3), offering(max_places=4)) == frozenset()
