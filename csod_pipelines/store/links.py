@@ -60,14 +60,14 @@ def by_id(conn: Connection, id: int) -> Link | None:
     return _one(conn, _BY_ID, id=id)
 
 
-def _by_record(side: str) -> str:
+def _by_record(side: str, id: str = ":id") -> str:
     return f"""
     SELECT * FROM (
         (SELECT {_COLUMNS} FROM link
-         WHERE kind = :kind AND {side}_id = :id AND pairing = :pairing AND state <> 'tombstone')
+         WHERE kind = :kind AND {side}_id = {id} AND pairing = :pairing AND state <> 'tombstone')
         UNION ALL
         (SELECT {_COLUMNS} FROM link
-         WHERE kind = :kind AND {side}_id = :id AND pairing = :pairing AND state = 'tombstone' ORDER BY id DESC LIMIT 1)
+         WHERE kind = :kind AND {side}_id = {id} AND pairing = :pairing AND state = 'tombstone' ORDER BY id DESC LIMIT 1)
     ) AS found ORDER BY state = 'tombstone' LIMIT 1"""
 
 
@@ -79,21 +79,19 @@ def by_record(conn: Connection, kind: str, system: str, id: str, *, pairing: str
     return _one(conn, _BY_RECORD[system], kind=str(kind), id=id, pairing=pairing)
 
 
+# One look-up an id: an array of ids would be planned as a scan of the whole kind while the table has no statistics yet.
 _BY_RECORDS = {
     side: text(f"""
-    SELECT {_COLUMNS} FROM link
-    WHERE kind = :kind AND {side}_id = ANY(CAST(:ids AS text[])) AND pairing = :pairing ORDER BY state <> 'tombstone', id""")
+    SELECT link.* FROM unnest(CAST(:ids AS text[])) AS given (id) CROSS JOIN LATERAL ({_by_record(side, "given.id")}) AS link""")
     for side in _SIDES
 }
 
 
 def by_records(conn: Connection, kind: str, system: str, ids: Sequence[str], *, pairing: str = PAIRING) -> dict[str, Link]:
     """``by_record`` for many, by id; what has no link is missing."""
-    found: dict[str, Link] = {}
-    for row in conn.execute(_BY_RECORDS[system], {"kind": str(kind), "ids": list(ids), "pairing": pairing}):
-        link = Link(**row._asdict())  # in order: what is in force comes last and stays
-        found[link.side(system) or ""] = link
-    return found
+    rows = conn.execute(_BY_RECORDS[system], {"kind": str(kind), "ids": list(ids), "pairing": pairing})
+    found = [Link(**row._asdict()) for row in rows]
+    return {link.side(system) or "": link for link in found}
 
 
 _HOLDER = text(f"""

@@ -119,6 +119,20 @@ def test_a_kind_is_scanned_in_pages_and_counted(database: Database) -> None:
         assert links.count_by_kind(conn, state="claimed") == {"person": 1}
 
 
+def test_looking_up_a_batch_among_thousands_reads_the_batch_alone_though_the_table_has_no_statistics_yet(database: Database) -> None:
+    """An import of 40,000 users spent most of its time there: by an array of ids, each look-up read the whole kind."""
+    rows_read = text("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'link'")
+    with database.begin() as conn:
+        for start in range(0, 5_000, 500):
+            keys = {str(number): f"user{number}@example.com|x" for number in range(start, start + 500)}
+            links.claim_links(conn, kind="person", natural_keys=keys, system="cornerstone")
+    with database.read() as conn:
+        before = conn.execute(rows_read).scalar_one_or_none() or 0
+        found = links.by_records(conn, "person", "cornerstone", [str(number) for number in range(0, 5_000, 100)])
+        assert len(found) == 50
+        assert conn.execute(rows_read).scalar_one() - before <= 2 * 50
+
+
 def test_the_natural_key_itself_is_not_stored(database: Database) -> None:
     with database.begin() as conn:
         claimed(conn, key="ada@example.com|lovelace")
