@@ -55,13 +55,6 @@ def edit_user(p: People, pick: int) -> str:
     return f"user {row['id']} {sorted(change)}"
 
 
-def edit_user_badly(p: People, pick: int) -> str:
-    """A family name as long as nobody has one: typed into the wrong field, say."""
-    row = choose(p.users(), pick)
-    p.c.act("edit_user", id=str(row["id"]), last_name="x" * 150 + str(p.fresh()))
-    return f"user {row['id']}"
-
-
 def terminate_many(p: People, pick: int) -> str:
     """More at once than is usual: the brake must stop us."""
     rows = p.users()
@@ -119,7 +112,7 @@ def create_ou(p: People, pick: int) -> str:
 
 def rename_ou(p: People, pick: int) -> str:
     row = choose(p.divisions(), pick)
-    p.c.act("rename_ou", id=row["id"], name=f"Renamed <{p.fresh()}> & co")
+    p.c.act("rename_ou", id=row["id"], name=f"Renamed  {p.fresh()} & co")
     return f"OU {row['id']}"
 
 
@@ -140,7 +133,7 @@ def deactivate_ou(p: People, pick: int) -> str:
 
 def create_account(p: People, pick: int) -> str:
     paired = [row for row in p.a.rows("accounts") if "csod:sandbox:ou" in row["external_ids"]]
-    row = p.a.act("create_account", name=f"Customer {p.fresh()}", parent_account_id=choose(paired, pick)["id"])["row"]
+    row = p.a.act("create_account", name=f"Customer <{p.fresh()}>", parent_account_id=choose(paired, pick)["id"])["row"]
     return f"account {row['legacy_id']}"
 
 

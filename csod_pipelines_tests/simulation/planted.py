@@ -20,7 +20,7 @@ from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.places import Seat
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.readings import Gone, Unknown
-from csod_pipelines.store import checkpoints, work
+from csod_pipelines.store import checkpoints, links, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.sync import plan
 
@@ -71,6 +71,22 @@ def no_look_up_after_a_time_out() -> AbstractContextManager[None]:
 def asked_is_forgotten() -> AbstractContextManager[None]:
     """A side that we wrote to is taken to have changed by itself."""
     return _all(patch.object(Seat, "asked", property(lambda self: None)))
+
+
+def tombstone_ignored() -> AbstractContextManager[None]:
+    """A record whose pair has ended is taken for one that never had a pair."""
+    one, many = links.by_record, links.by_records
+
+    def in_force(link: links.Link | None) -> links.Link | None:
+        return None if link is None or link.state == "tombstone" else link
+
+    def by_records(*given: Any, **named: Any) -> dict[str, links.Link]:
+        return {id: link for id, link in many(*given, **named).items() if in_force(link)}
+
+    return _all(
+        patch.object(links, "by_record", lambda *given, **named: in_force(one(*given, **named))),
+        patch.object(links, "by_records", by_records),
+    )
 
 
 def unknown_read_as_gone() -> AbstractContextManager[None]:
@@ -168,6 +184,7 @@ FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         lease_without_renewal,
         no_look_up_after_a_time_out,
         asked_is_forgotten,
+        tombstone_ignored,
         unknown_read_as_gone,
         base_not_advanced_per_field,
         cursor_advanced_before_commit,

@@ -103,11 +103,15 @@ def units(vendors: Mapping[SystemName, Vendor], explained: Explains, hold: Hold)
             hold(not ou["active"] or explained.of(id) is not None, f"active OU {id} has no account, and nothing says why")
 
 
+def _without_brackets(name: str) -> str:
+    """Cornerstone takes none; an account that was entered in Administrate may keep its own."""
+    return plain(name.replace("<", " ").replace(">", " "))
+
+
 def _same_unit(ou: Row, account: Row, ou_of: Mapping[str, str | None], divisions: set[str], explained: Explains, hold: Hold) -> None:
     parent = str(ou["parent_id"]) if ou["parent_id"] is not None else None
-    name = ou["name"].replace("<", " ").replace(">", " ")
     pairs = {
-        "name": (plain(name), plain(account["name"])),
+        "name": (_without_brackets(ou["name"]), _without_brackets(account["name"])),
         "parent": (parent if parent in divisions else None, ou_of.get(account["parent_account_id"])),
         "active": (ou["active"], account["custom_fields"].get("cornerstone_status") != "inactive"),
     }
