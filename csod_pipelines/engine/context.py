@@ -123,8 +123,8 @@ class Context:
             return
         renamed = work.rename(conn, claim, f"link:{link.id}")
         self.claims[subject] = renamed
+        self.guard.hold(renamed.subject)  # before the other is dropped: the lease is as old as it was
         self.guard.drop(claim.subject)
-        self.guard.hold(renamed.subject)
 
     def mode(self, flow: Flow) -> Mode:
         return self.modes.mode(flow)

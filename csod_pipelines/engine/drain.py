@@ -95,12 +95,13 @@ def _why_stop(ctx: Context, flow: Flow, stop: Callable[[], str | None], seconds:
 
 def _round(ctx: Context, flow: Flow, owner: str) -> bool:
     """Claim a batch and work it. False when nothing was ready."""
+    before = ctx.clock.monotonic()
     with ctx.database.begin() as conn:
         claims = work.claim(conn, flows=[flow], owner=owner, limit=ctx.options.claim_batch, lease_seconds=LEASE_SECONDS)
     if not claims:
         return False
     for claim in claims:
-        ctx.guard.hold(claim.subject)
+        ctx.guard.hold(claim.subject, since=before)
     try:
         work_batch(ctx, claims)
     except FlowStopped as err:

@@ -14,6 +14,7 @@ from csod_pipelines.systems.errors import LeaseLost
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 MARGIN_SECONDS = 3.0
+UNKNOWN = float("-inf")
 JUST_NOW_SECONDS = 0.5  # a lease cannot be made longer than it was just made: the calls of a batch may outlast any
 
 
@@ -26,12 +27,13 @@ class LeaseGuard:
         self.owner = owner
         self._subjects: dict[str, None] = {}
         self._drainer: str | None = None
-        self._renewed = 0.0
-        self.allowed = 0  # calls that were let pass
+        self._renewed = UNKNOWN
+        self.allowed = 0  # how often a call was let pass
 
-    def hold(self, subject: str) -> None:
+    def hold(self, subject: str, *, since: float = UNKNOWN) -> None:
+        """``since``: a moment before the lease was taken. The first call renews it where that is not known."""
         if not self._subjects:
-            self._renewed = self._clock.monotonic()
+            self._renewed = since
         self._subjects[subject] = None
 
     def drop(self, subject: str) -> None:
@@ -42,20 +44,20 @@ class LeaseGuard:
 
     def ensure(self, seconds: float) -> None:
         """Make sure that at least ``seconds`` plus a margin of every held lease remain; raises LeaseLost otherwise."""
-        if not self._subjects and self._drainer is None:
-            return
         age = self._clock.monotonic() - self._renewed
-        if age < JUST_NOW_SECONDS or (age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS):
-            return
-        self.renew()
+        fresh = age < JUST_NOW_SECONDS or (age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS)
+        if not fresh and (self._subjects or self._drainer is not None):
+            self.renew()
+        self.allowed += 1
 
     def renew(self) -> None:
+        before = self._clock.monotonic()  # the lease counts from here at the latest, however long the commit takes
         with self._database.begin() as conn:
             subjects = list(self._subjects)
             held = work.renew(conn, owner=self.owner, subjects=subjects, lease_seconds=LEASE_SECONDS) if subjects else ()
             if self._drainer is not None:
                 leases.renew(conn, self._drainer, self.owner, LEASE_SECONDS)
-        self._renewed = self._clock.monotonic()
+        self._renewed = before
         lost = [subject for subject in self._subjects if subject not in held]
         if lost:
             raise LeaseLost(f"the lease of {', '.join(lost)} was taken over; nothing more is sent for it by this worker")

@@ -60,6 +60,7 @@ class Worker:
         self.done = self.crashed = False
         self.failure: BaseException | None = None
         self.open_transactions = 0
+        self.stalled = False  # since its last request
         self._program = program
         self._go = threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import requests
+from sqlalchemy import text
 
 from csod_pipelines import runtime
 from csod_pipelines.engine.engine import Engine
@@ -22,6 +23,7 @@ from csod_pipelines_tests.simulation.vendors import Vendor, Wire
 
 PORTS = {8081: SystemName.ADMINISTRATE, 8082: SystemName.CORNERSTONE}
 FEED_SECONDS = 60.0
+_LEASES = text("SELECT subject, owner, lease_until FROM work WHERE subject = ANY(CAST(:subjects AS text[]))")
 
 
 def settings_for(database_url: str) -> Settings:
@@ -52,11 +54,11 @@ class WorkerHouse:
         clock, seams = WorkerClock(worker), WorkerSeams(worker, mishaps)
         self.database: Database = connect(settings.database_url, seams=seams, clock_now=clock.utcnow, pool_size=2)
         count_transactions(self.database.engine, worker)
-        guard = LeaseGuard(database=self.database, clock=clock, owner=worker.name)
+        self._guard = guard = LeaseGuard(database=self.database, clock=clock, owner=worker.name)
         self.systems: dict[SystemName, System] = runtime.open_systems(
             settings, database=self.database, guard=guard, clock=clock, seams=seams
         )
-        self._wire(Wire(worker, {port: vendors[name] for port, name in PORTS.items()}, dice=self.dice))
+        self._wire(Wire(worker, {port: vendors[name] for port, name in PORTS.items()}, dice=self.dice, before=self._hold_leases))
         self.engine = Engine(
             database=self.database,
             systems=self.systems,
@@ -77,6 +79,20 @@ class WorkerHouse:
             transport: Any = system.transport  # pyright: ignore[reportAttributeAccessIssue]
             transport._session = lambda: session
             transport._random = self.dice
+
+    def _hold_leases(self, call: str) -> None:
+        """Promise 3: nothing is sent for a unit by a worker whose lease of it has run out. It asks before a call whether enough is
+        left; one that stalled since then cannot know."""
+        stalled, self.worker.stalled = self.worker.stalled, False
+        subjects = list(self._guard._subjects)
+        if stalled or not subjects:
+            return
+        with self.database.engine.connect() as conn:
+            held = {row.subject: row for row in conn.execute(_LEASES, {"subjects": subjects})}
+        for subject in subjects:
+            row = held.get(subject)
+            if row is None or row.owner != self.worker.name or row.lease_until <= self.worker.timeline.instant():
+                raise AssertionError(f"{self.worker.name} sends {call} for {subject}, whose lease is {tuple(row) if row else 'gone'}")
 
     def close(self) -> None:
         self.database.close()

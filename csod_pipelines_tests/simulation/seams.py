@@ -52,6 +52,7 @@ class WorkerSeams:
             return
         if (seconds := mishaps.stalls.get(mishaps.passed)) is not None:
             mishaps.stalled += 1
+            worker.stalled = True
             timeline.trace.add(timeline.now, worker.name, f"stalls at {place} for {seconds:.0f} s")
             worker.pause(seconds)
         elif timeline.dice.random() < SWITCH_SHARE:

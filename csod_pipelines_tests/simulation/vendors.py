@@ -89,9 +89,11 @@ class Vendor:
 class Wire(BaseAdapter):
     """What requests calls instead of opening a socket, for one worker."""
 
-    def __init__(self, worker: Worker, vendors: dict[int, Vendor], *, dice: random.Random) -> None:
+    def __init__(
+        self, worker: Worker, vendors: dict[int, Vendor], *, dice: random.Random, before: Callable[[str], None] = lambda call: None
+    ) -> None:
         super().__init__()
-        self._worker, self._vendors, self._dice = worker, vendors, dice
+        self._worker, self._vendors, self._dice, self._before = worker, vendors, dice, before
 
     def close(self) -> None:
         pass
@@ -103,6 +105,7 @@ class Wire(BaseAdapter):
         vendor = self._vendors[parts.port or 0]
         if self._worker.open_transactions:
             raise AssertionError(f"a transaction is open across a call of {vendor.name}")
+        self._before(f"{request.method} {parts.path}")
         asked = Request(
             method=request.method or "GET",
             path=unquote(parts.path),
