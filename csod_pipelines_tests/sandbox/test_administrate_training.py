@@ -127,6 +127,7 @@ def test_unnamed_and_reserved_places_hold_seats(api: Api) -> None:
     assert api.ask(REGISTER, e=event, c=[eve])["event"]["registerContacts"]["errors"]
     node = api.ask("query N($id: ID!) { node(id: $id) { ... on Event { remainingPlaces reserved isSoldOut } } }", id=event)["node"]
     assert node == {"remainingPlaces": 0, "reserved": 1, "isSoldOut": True}
+    assert "no places remaining" in _refusal(api, "reserve_places", id=event, quantity=2)
 
 
 def test_the_same_contact_twice_is_refused_or_doubled_by_switch(api: Api) -> None:

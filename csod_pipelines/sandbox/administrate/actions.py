@@ -237,6 +237,9 @@ def reserve_places(call: Call, given: Given) -> Row:
     event = training.event(call, given["id"], label="id")
     if given["quantity"] < 0:
         raise Refused("quantity", "at least 0", given["quantity"])
+    free = learners.free_places(call, event)
+    if free is not None and given["quantity"] > free + event.reserved:
+        raise Refused("quantity", "no places remaining", given["quantity"])
     event.reserved = given["quantity"]
     training.event_changed(call, event)
     return event
