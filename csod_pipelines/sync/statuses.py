@@ -22,7 +22,7 @@ def expected_status(*, attendance: Mapping[str, bool], result: bool | None) -> s
 def disappointment(*, status: str, attendance: Mapping[str, bool], result: bool | None) -> str | None:
     """A reason code when Cornerstone's status says otherwise than marks and result: a pass that did not become
     Completed, or an absence that did. Anything else is its own business."""
-    if result is True and any(attendance.values()) and status != COMPLETED:
+    if result is True and status != COMPLETED:
         return "pass_not_completed"
     if attendance and not any(attendance.values()) and status == COMPLETED:
         return "absence_completed"
