@@ -71,6 +71,9 @@ def bring_in_step(
 def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, change: Change, *, refused_before: bool) -> End:
     healed = refused_before and not change.refused
     done = done_by_hand(ctx, subject, owner, peer, refused=healed)
+    if not ctx.dry and isinstance(owner.value, Offering) and isinstance(peer.value, Offering):
+        with ctx.database.begin() as conn:  # a session that was found, and not made just now, has told us of no parts yet
+            _note_parts(conn, link, owner.value, peer.value, link.facts.get("parts") or {})
     stored = store_part_ids(ctx, subject, link.id, owner)
     settled: tuple[UUID, ...] = ()
     if not ctx.dry:

@@ -144,6 +144,15 @@ def test_each_session_holds_the_id_of_its_part_also_of_one_that_is_added(stage: 
     quiet(stage)
 
 
+def test_a_session_that_was_found_after_a_lost_answer_gives_its_part_ids_at_once_and_not_at_the_next_reconciliation(stage: Stage) -> None:
+    stage.cornerstone.fault("status", match={"operation": "lo.create"}, status=503, after_effect=True)
+    event = stage.event(parts=2)
+    stage.settle()
+    stored = {row["external_ids"][f"{PORTAL}:part"] for row in event.sessions}
+    assert stored == {str(part["id"]) for part in event.session["parts"]}
+    quiet(stage)
+
+
 def test_two_sessions_of_one_title_are_two_parts(stage: Stage) -> None:
     event = stage.event(sessions=[stage.day(0, title="Day"), stage.day(1, title="Day")])
     stage.settle()
