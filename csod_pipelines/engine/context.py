@@ -48,10 +48,12 @@ class Later(Exception):
 
 
 class WaitsFor(Exception):
-    """The unit needs others first, and they could not be finished here and now."""
+    """The unit needs others first, and they could not be finished here and now. ``looked_at``: they were just looked at and have no
+    counterpart (refused, left out), so that asking soon again is of no use: their own change wakes the unit."""
 
-    def __init__(self, subjects: Iterable[str]) -> None:
+    def __init__(self, subjects: Iterable[str], *, looked_at: bool = False) -> None:
         self.subjects = tuple(subjects)
+        self.looked_at = looked_at
         super().__init__(", ".join(self.subjects))
 
 

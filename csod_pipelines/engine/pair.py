@@ -130,7 +130,7 @@ def _read_peer(ctx: Context, key: RecordKey) -> Record:
     if isinstance(reading, Present):
         return reading.record
     if isinstance(reading, Unknown):
-        raise Later("peer_cannot_be_read", seconds=60)
+        raise Later("peer_cannot_be_read")
     raise Parked("peer_gone", {"evidence": reading.evidence, "id": key.id})
 
 

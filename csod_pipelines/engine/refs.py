@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from csod_pipelines.engine.context import Context, End, Later, WaitsFor, id_on
+from csod_pipelines.engine.context import Context, End, WaitsFor, id_on
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.records import Record
 from csod_pipelines.store import links
 from csod_pipelines.sync.translate import Terms, references
-
-PREREQUISITE_RETRY_SECONDS = 60.0
 
 
 def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str]:
@@ -34,7 +32,7 @@ def peers_of(conn: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, str
 def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | None = None) -> Terms:
     """Translation terms with every required reference resolved: what is missing is handled first, under its own lease.
 
-    Raises WaitsFor when a prerequisite is being worked elsewhere, and Later when it ended without a counterpart (refused, out of scope).
+    Raises WaitsFor when a prerequisite is being worked elsewhere, or ended without a counterpart (refused, out of scope).
     """
     wanted = references(record)
     with ctx.database.read() as conn:
@@ -45,10 +43,8 @@ def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | Non
         with ctx.database.read() as conn:
             refs |= peers_of(conn, missing)
         still = [key for key in missing if key not in refs and not _does_without(ends[key])]
-        if any(ends[key] is None for key in still):
-            raise WaitsFor(str(key) for key in still)
         if still:
-            raise Later("prerequisite_missing", seconds=PREREQUISITE_RETRY_SECONDS)
+            raise WaitsFor((str(key) for key in still), looked_at=all(ends[key] is not None for key in still))
     refs |= {key: "" for key in missing if key not in refs}
     home = ctx.options.new_user_org_unit if record.key.system is SystemName.ADMINISTRATE else None
     return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider, default_org_unit=home)

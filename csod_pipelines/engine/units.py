@@ -52,8 +52,7 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
         seconds = later.seconds if later.seconds is not None or later.until is not None else _back_off(claim)
         _postpone(ctx, ctx.claims[name], later.reason, seconds=seconds, until=later.until, count_attempt=later.count_attempt)
     except WaitsFor as waits:
-        with ctx.database.begin() as conn:
-            work.wait_for(conn, ctx.claims[name], waits.subjects, fallback_seconds=PREREQUISITE_RETRY_SECONDS)
+        _wait(ctx, ctx.claims[name], waits)
     except links.AlreadyLinked as err:
         return _park(ctx, ctx.claims[name], Parked("linked_elsewhere", {"message": str(err)}))
     except Parked as parked:
@@ -92,6 +91,12 @@ def _unexpected(ctx: Context, claim: Claim, err: Exception) -> End | None:
         return _park(ctx, claim, Parked("unexpected_error", {"error": type(err).__name__}))
     _postpone(ctx, claim, "unexpected_error", seconds=_back_off(claim))
     return None
+
+
+def _wait(ctx: Context, claim: Claim, waits: WaitsFor) -> None:
+    again, reason = (_back_off(claim), "prerequisite_missing") if waits.looked_at else (PREREQUISITE_RETRY_SECONDS, "waits_for")
+    with ctx.database.begin() as conn:
+        work.wait_for(conn, claim, waits.subjects, fallback_seconds=again, reason=reason, count_attempt=waits.looked_at)
 
 
 def _back_off(claim: Claim) -> float:
@@ -138,7 +143,7 @@ def _settled(ctx: Context, claim: Claim) -> End | None:
         subjects = list(dict.fromkeys([subject, *_aliases(conn, claim)]))
         _settle(conn, subjects, claim.up_to_event, end)
         _settle_members(conn, claim, dict.fromkeys((m.member for m in claim.members), end))
-        work.finish(conn, claim)
+        work.finish(conn, claim, wake_others=end.disposition.value in inbox.WAKING)
         _second_look(conn, claim)
     ctx.totals.dispositions[end.disposition] += 1
     return end

@@ -19,6 +19,9 @@ from csod_pipelines.store.canonical import canonical
 from csod_pipelines.store.sides import to_bits
 from csod_pipelines.store.work import wake
 
+#: Ends after which whoever waited for a record may find what it needs.
+WAKING = ("applied", "unchanged")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
@@ -93,7 +96,8 @@ def settle(
     params: Mapping[str, Any],
     operation_ids: Sequence[UUID] = (),
 ) -> None:
-    """Everything delivered about these subjects up to this number has ended so; wakes what waited for them.
+    """Everything delivered about these subjects up to this number has ended so; wakes what waited for them, if something came of it:
+    whoever is told of a refusal would have it looked at again, and wake the next one.
 
     A link is settled under its record keys too, and a record key under its link, since either may have been delivered."""
     parameters = {
@@ -105,7 +109,8 @@ def settle(
         "operations": list(operation_ids),
     }
     conn.execute(_SETTLE, parameters)
-    wake(conn, subjects)
+    if disposition in WAKING:
+        wake(conn, subjects)
 
 
 _COLUMNS = "number, received_at, source, type, subject, member, duplicate, disposition, reason, params, settled_at, operation_ids"

@@ -105,13 +105,13 @@ _DELETE_MEMBERS = text("""
     WHERE m.unit = done.subject AND m.version <= done.version""")
 
 
-def finish(conn: Connection, claim: Claim) -> bool:
+def finish(conn: Connection, claim: Claim, *, wake_others: bool = True) -> bool:
     """The unit was looked at. True: nothing new came meanwhile and the row is gone. False: it is ready once more, with the
     members that were marked meanwhile. Wakes what waited for it. Raises Fenced."""
-    return finish_many(conn, [claim])[claim.subject]
+    return finish_many(conn, [claim], wake_others=wake_others)[claim.subject]
 
 
-def finish_many(conn: Connection, claims: Sequence[Claim]) -> dict[str, bool]:
+def finish_many(conn: Connection, claims: Sequence[Claim], *, wake_others: bool = True) -> dict[str, bool]:
     """``finish`` for a batch, in as many statements as for one. Raises Fenced, and does nothing, when any lease was lost."""
     if not claims:
         return {}
@@ -124,7 +124,8 @@ def finish_many(conn: Connection, claims: Sequence[Claim]) -> dict[str, bool]:
         conn.execute(_DELETE, {"subjects": gone})
     if again := [s for s, clean in done.items() if not clean]:
         conn.execute(_RELEASE, {"subjects": again})
-    wake(conn, list(done))
+    if wake_others:
+        wake(conn, list(done))
     return done
 
 
@@ -153,14 +154,23 @@ def postpone(
     _give_back(conn, claim, seconds=seconds or 0, until=until, reason=reason, attempt=count_attempt, waits_for=None)
 
 
-def wait_for(conn: Connection, claim: Claim, prerequisites: Sequence[str], *, fallback_seconds: float = WAIT_FALLBACK_SECONDS) -> None:
+def wait_for(
+    conn: Connection,
+    claim: Claim,
+    prerequisites: Sequence[str],
+    *,
+    fallback_seconds: float = WAIT_FALLBACK_SECONDS,
+    reason: str = "waits_for",
+    count_attempt: bool = False,
+) -> None:
     """Give the lease back until one of ``prerequisites`` was finished or settled, at the latest after ``fallback_seconds``.
 
     Mark the prerequisites in the same transaction: then one that another worker finishes at this very moment is looked at once
     more, and its end wakes this unit. Raises Fenced."""
     if not prerequisites:
         raise ValueError(f"{claim.subject} waits for nothing; use postpone")
-    _give_back(conn, claim, seconds=fallback_seconds, until=None, reason="waits_for", attempt=False, waits_for=sorted(set(prerequisites)))
+    waited_for = sorted(set(prerequisites))
+    _give_back(conn, claim, seconds=fallback_seconds, until=None, reason=reason, attempt=count_attempt, waits_for=waited_for)
 
 
 def _give_back(

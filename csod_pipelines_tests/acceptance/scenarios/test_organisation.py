@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from csod_pipelines.model.keys import Kind
-from csod_pipelines_tests.acceptance.scenarios.epilogue import quiet
+from csod_pipelines_tests.acceptance.scenarios.epilogue import quiet, requests_of
 from csod_pipelines_tests.acceptance.scenarios.stage import DIVISION, PORTAL, Stage
 
 REPORTING_LAG_SECONDS = 1_000.0  # the views of subjects and vendors are up to 15 minutes behind
@@ -88,6 +89,29 @@ def test_an_account_created_in_administrate_becomes_a_unit_at_once(stage: Stage)
     stage.settle()
     ou = stage.cornerstone.row("ous", external_id=f"ADM-{made['legacy_id']}")
     assert (ou["name"], ou["parent_id"], ou["type_id"]) == ("From Administrate", parent, DIVISION)
+    quiet(stage)
+
+
+def test_a_contact_of_an_account_that_was_refused_asks_ever_less_often_and_follows_once_the_account_is_mended(stage: Stage) -> None:
+    """It asked each minute for ever, for itself and for whoever waits with it."""
+    parent = make(stage, "Roof of a refused one")
+    stage.cornerstone.fault("status", match={"operation": "ous.create"}, status=400)
+    refused = stage.administrate.act("create_account", name="Refused", parent_account_id=account(stage, parent)["id"])
+    for name in ("Wanda", "Walt"):
+        email = f"{name}@example.org".lower()
+        stage.administrate.act("create_contact", first_name=name, last_name="Waiting", email_address=email, account_id=refused["id"])
+    stage.settle(horizon=30)
+    mark, end = stage.administrate.last_request(), stage.clock.utcnow() + timedelta(hours=2)
+    while (due := stage.next_due()) is not None and due < end:
+        stage.clock.travel((due - stage.clock.utcnow()).total_seconds() + 0.05)
+        stage.work()
+    asked = [row for row in requests_of(stage) if row["seq"] > mark and row["operation"] == "node"]
+    assert 4 <= len(asked) <= 2 * 2 * 16, f"two contacts and their account were looked at {len(asked)} times in two hours"
+    stage.administrate.act("edit_account", id=refused["id"], name="Accepted")
+    stage.settle(horizon=30)
+    unit = stage.cornerstone.row("ous", external_id=f"ADM-{refused['legacy_id']}")
+    people = stage.cornerstone.rows("users", last_name="Waiting")
+    assert [user["ous"] for user in people] == [[{"id": unit["id"], "type_id": DIVISION}]] * 2
     quiet(stage)
 
 
