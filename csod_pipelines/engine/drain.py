@@ -101,7 +101,7 @@ def _round(ctx: Context, flow: Flow, owner: str) -> bool:
     if not claims:
         return False
     for claim in claims:
-        ctx.guard.hold(claim.subject, since=before)
+        ctx.guard.keep(claim.subject, since=before)
     try:
         work_batch(ctx, claims)
     except FlowStopped as err:

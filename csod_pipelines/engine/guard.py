@@ -19,45 +19,65 @@ JUST_NOW_SECONDS = 0.5  # a lease cannot be made longer than it was just made: t
 
 
 class LeaseGuard:
-    """Holds the subjects one owner works on. ``ensure`` is the System's Guard."""
+    """Knows which units one owner has leased (kept) and which of them it is working on (held). ``ensure`` is the System's Guard."""
 
     def __init__(self, *, database: Database, clock: Clock, owner: str) -> None:
         self._database = database
         self._clock = clock
         self.owner = owner
-        self._subjects: dict[str, None] = {}
+        self._kept: dict[str, None] = {}
+        self._held: dict[str, None] = {}
+        self._lost: set[str] = set()  # kept, and taken over before their turn came
         self._drainer: str | None = None
         self._renewed = UNKNOWN
         self.allowed = 0  # how often a call was let pass
 
-    def hold(self, subject: str, *, since: float = UNKNOWN) -> None:
-        """``since``: a moment before the lease was taken. The first call renews it where that is not known."""
-        if not self._subjects:
-            self._renewed = since
-        self._subjects[subject] = None
+    def keep(self, subject: str, *, since: float) -> None:
+        """A unit whose turn will come, leased a moment after ``since``."""
+        self._renewed = min(self._renewed, since) if self._kept or self._held else since
+        self._kept[subject] = None
+        self._lost.discard(subject)
+
+    def hold(self, subject: str) -> None:
+        """Work on it begins. Raises LeaseLost where it was taken over since it was kept."""
+        if subject in self._lost:
+            raise _lost([subject])
+        if subject not in self._kept and not self._held:
+            self._renewed = UNKNOWN  # how old its lease is nobody said: it is renewed before the first call
+        self._held[subject] = None
 
     def drop(self, subject: str) -> None:
-        self._subjects.pop(subject, None)
+        self._kept.pop(subject, None)
+        self._held.pop(subject, None)
+        self._lost.discard(subject)
 
     def drain_as(self, name: str | None) -> None:
         self._drainer = name
 
     def ensure(self, seconds: float) -> None:
-        """Make sure that at least ``seconds`` plus a margin of every held lease remain; raises LeaseLost otherwise."""
+        """Make sure that at least ``seconds`` plus a margin of every lease remain; raises LeaseLost where a unit that is being
+        worked on was taken over."""
         age = self._clock.monotonic() - self._renewed
         fresh = age < JUST_NOW_SECONDS or (age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS)
-        if not fresh and (self._subjects or self._drainer is not None):
+        if not fresh and (self._kept or self._held or self._drainer is not None):
             self.renew()
         self.allowed += 1
 
     def renew(self) -> None:
         before = self._clock.monotonic()  # the lease counts from here at the latest, however long the commit takes
+        subjects = [*self._kept, *(subject for subject in self._held if subject not in self._kept)]
         with self._database.begin() as conn:
-            subjects = list(self._subjects)
-            held = work.renew(conn, owner=self.owner, subjects=subjects, lease_seconds=LEASE_SECONDS) if subjects else ()
+            renewed = work.renew(conn, owner=self.owner, subjects=subjects, lease_seconds=LEASE_SECONDS) if subjects else ()
             if self._drainer is not None:
                 leases.renew(conn, self._drainer, self.owner, LEASE_SECONDS)
         self._renewed = before
-        lost = [subject for subject in self._subjects if subject not in held]
-        if lost:
-            raise LeaseLost(f"the lease of {', '.join(lost)} was taken over; nothing more is sent for it by this worker")
+        gone = [subject for subject in subjects if subject not in renewed]
+        self._lost.update(gone)
+        for subject in gone:
+            self._kept.pop(subject, None)
+        if any(subject in self._held for subject in gone):
+            raise _lost(gone)
+
+
+def _lost(subjects: list[str]) -> LeaseLost:
+    return LeaseLost(f"the lease of {', '.join(subjects)} was taken over; nothing more is sent for it by this worker")

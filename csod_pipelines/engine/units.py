@@ -44,9 +44,9 @@ def work_one(ctx: Context, claim: Claim) -> End | None:
 
 def _worked(ctx: Context, claim: Claim) -> End | None:
     name = claim.subject
-    ctx.guard.hold(name)
     ctx.claims[name] = claim
     try:
+        ctx.guard.hold(name)
         return _settled(ctx, claim)
     except Later as later:
         seconds = later.seconds if later.seconds is not None or later.until is not None else _back_off(claim)
@@ -292,11 +292,13 @@ class Prerequisites:
         flow = flow_of(kind)
         if self._depth >= MAX_DEPTH or ctx.mode(flow) is Mode.OFF or ctx.modes.held(flow) is not None:
             return None
+        since = ctx.clock.monotonic()
         with ctx.database.begin() as conn:
             work.mark(conn, [Mark(subject=subject, flow=flow)])
             claim = work.claim_subject(conn, subject, owner=ctx.guard.owner, lease_seconds=LEASE_SECONDS)
         if claim is None:
             return None
+        ctx.guard.keep(claim.subject, since=since)
         before, ctx.flow = ctx.flow, flow
         self._depth += 1
         ctx.needed = self._depth

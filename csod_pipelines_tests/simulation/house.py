@@ -84,7 +84,7 @@ class WorkerHouse:
         """Promise 3: nothing is sent for a unit by a worker whose lease of it has run out. It asks before a call whether enough is
         left; one that stalled since then cannot know."""
         stalled, self.worker.stalled = self.worker.stalled, False
-        subjects = list(self._guard._subjects)
+        subjects = list(self._guard._held)
         if stalled or not subjects:
             return
         with self.database.engine.connect() as conn:

@@ -73,7 +73,8 @@ def test_a_lease_whose_renewal_took_long_counts_from_before_it(
 
 
 def test_a_unit_that_got_another_name_keeps_the_age_of_its_lease(timed: Database, guard: LeaseGuard, clock: StillClock) -> None:
-    guard.hold(FIRST, since=clock.now.timestamp())
+    guard.keep(FIRST, since=clock.now.timestamp())
+    guard.hold(FIRST)
     clock.advance(25)
     guard.hold(SECOND)
     guard.drop(FIRST)
@@ -93,7 +94,8 @@ def test_a_lease_of_unknown_age_is_renewed_before_the_first_call(timed: Database
 
 def test_calls_that_were_let_pass_are_counted_and_one_that_was_not_is_not(timed: Database, guard: LeaseGuard, clock: StillClock) -> None:
     """By this count an operation knows, when its unit was taken over, whether anything of it may have been sent."""
-    guard.hold(FIRST, since=clock.now.timestamp())
+    guard.keep(FIRST, since=clock.now.timestamp())
+    guard.hold(FIRST)
     guard.ensure(CALL_SECONDS)
     assert guard.allowed == 1
     clock.advance(LEASE_SECONDS + 1)
@@ -102,3 +104,18 @@ def test_calls_that_were_let_pass_are_counted_and_one_that_was_not_is_not(timed:
     with pytest.raises(LeaseLost):
         guard.ensure(CALL_SECONDS)
     assert guard.allowed == 1
+
+
+def test_a_unit_that_was_taken_over_before_its_turn_is_not_begun_and_does_not_stop_the_one_at_hand(
+    timed: Database, guard: LeaseGuard, clock: StillClock
+) -> None:
+    for subject in (FIRST, SECOND):
+        guard.keep(subject, since=clock.now.timestamp())
+    clock.advance(LEASE_SECONDS + 1)
+    with timed.begin() as conn:
+        assert work.claim_subject(conn, SECOND, owner="second") is not None
+    guard.hold(FIRST)
+    guard.ensure(CALL_SECONDS)
+    guard.drop(FIRST)
+    with pytest.raises(LeaseLost):
+        guard.hold(SECOND)

@@ -12,7 +12,7 @@ from csod_pipelines.model.records import Location, OrgUnit, Person, Provider, Re
 from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Draft
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
-from csod_pipelines.systems.errors import Refused, Unsupported
+from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
 from csod_pipelines_tests.systems.vendor import Vendor
 
 DIVISION = 2
@@ -49,6 +49,19 @@ def test_a_user_is_found_by_external_id_else_by_mail_and_family_name(c_system: C
     shouting = Person(first_name="A", last_name="Byron 7", email="ADA7@EXAMPLE.ORG")
     assert [row.id for row in c_system.find(Kind.PERSON, shouting)] == [id]
     assert c_system.find(Kind.PERSON, replace(shouting, last_name="Lovelace")) == ()
+
+
+def test_a_user_that_is_listed_and_not_shown_may_be_the_one_and_is_not_said_to_be_missing(
+    c_system: CornerstoneSystem, c_vendor: Vendor
+) -> None:
+    """Taken for missing, the same person was created a second time (simulation, seed 160)."""
+    wanted = draft(7, division(c_vendor))
+    c_system.create(wanted)
+    assert isinstance(wanted.value, Person)
+    for marker in ("ADM-7", None):
+        c_vendor.fault("status", operation="employees.get", status=404)
+        with pytest.raises(Forbidden, match="does not show it"):
+            c_system.find(Kind.PERSON, wanted.value, marker=marker)
 
 
 def test_a_user_is_moved_renamed_and_deactivated_without_losing_other_ous(c_system: CornerstoneSystem, c_vendor: Vendor) -> None:

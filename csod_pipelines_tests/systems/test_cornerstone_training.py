@@ -13,7 +13,7 @@ from csod_pipelines.model.records import Course, Enrollment, EnrollmentState, Of
 from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Draft, OutcomeRow, Refusal, Written
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
-from csod_pipelines.systems.errors import Refused, Unsupported
+from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
 from csod_pipelines_tests.systems.vendor import Vendor
 
 COURSE = Course(code="FIRE-1", title="Fire safety", description="Out.", subjects=("Fire safety",), provider="Red Cross")
@@ -72,6 +72,16 @@ def test_an_event_is_created_found_by_its_number_and_read_back(c_system: Corners
         c_system.create(Draft(kind=Kind.COURSE, value=COURSE, marker="FIRE-1"))
     with pytest.raises(Unsupported):
         c_system.update(Kind.COURSE, id, COURSE, frozenset({"title"}))
+
+
+def test_an_event_that_is_listed_and_not_shown_may_be_the_one_and_is_not_said_to_be_missing(
+    c_system: CornerstoneSystem, c_vendor: Vendor
+) -> None:
+    course(c_system)
+    unseen = '{"data": [{"Result": "Failed", "Reason": "Object is not available to the user"}]}'
+    c_vendor.fault("status", operation="lo.details", status=200, body=unseen)
+    with pytest.raises(Forbidden, match="does not show it"):
+        c_system.find(Kind.COURSE, COURSE)
 
 
 def test_an_event_is_found_through_the_catalog_where_the_exporter_is_off(c_options: CornerstoneOptions) -> None:

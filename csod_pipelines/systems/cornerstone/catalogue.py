@@ -20,7 +20,7 @@ from csod_pipelines.systems.cornerstone.legacy import Legacy
 from csod_pipelines.systems.cornerstone.options import CornerstoneOptions
 from csod_pipelines.systems.cornerstone.refs import Refs
 from csod_pipelines.systems.cornerstone.timezones import zone_of
-from csod_pipelines.systems.errors import Indeterminate, Refused, Unsupported
+from csod_pipelines.systems.errors import Forbidden, Indeterminate, Refused, Unsupported
 from csod_pipelines.systems.walltime import to_wall
 
 PART_NAME_CHARS = 50
@@ -64,9 +64,15 @@ class Catalogue:
         else:
             query_by = {"Title": wanted.title, "TrainingType": "Event", "IncludeInactive": "true"}
             ids = [row["ObjectId"] for page in self._legacy.catalog(**query_by) for row in page]
-        readings = (self.read(Kind.COURSE, id) for id in dict.fromkeys(ids))
-        found = (reading.record for reading in readings if isinstance(reading, Present))
+        found = [self._shown(id) for id in dict.fromkeys(ids)]
         return tuple(row for row in found if isinstance(row.value, Course) and row.value.code == wanted.code)
+
+    def _shown(self, id: str) -> Record:
+        """An event that a list named. One that is then not shown may be the one that is looked for: nobody can say "not there"."""
+        reading = self.read(Kind.COURSE, id)
+        if isinstance(reading, Present):
+            return reading.record
+        raise Forbidden(f"cornerstone lists the event {id}, but does not show it to {self._options.actor}")
 
     def find_offering(self, code: str | None) -> tuple[Record, ...]:
         """By our session number; several sessions under one number are refused with code ``multiple``."""
@@ -78,7 +84,7 @@ class Catalogue:
         reading = self.read(Kind.OFFERING, parse.guid(roster["SessionLOID"]))
         if isinstance(reading, Present):
             return (reading.record,)
-        raise Refused(f"cornerstone has a session {code}, but does not show it to {self._options.actor}", code="hidden")
+        raise Forbidden(f"cornerstone has a session {code}, but does not show it to {self._options.actor}")
 
     # ---- events
 

@@ -15,7 +15,7 @@ from csod_pipelines.systems.cornerstone.exporter import Exporter
 from csod_pipelines.systems.cornerstone.options import LOCATION, CornerstoneOptions
 from csod_pipelines.systems.cornerstone.platform import Platform
 from csod_pipelines.systems.cornerstone.refs import Refs
-from csod_pipelines.systems.errors import Refused, Unsupported
+from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
 
 #: More namesakes than this are no match but a reason to ask a person.
 MAX_CANDIDATES = 20
@@ -67,8 +67,17 @@ class People:
         ids = [str(row["id"]) for page in pages for row in page if wanted(row)]
         if len(ids) > MAX_CANDIDATES:
             raise Refused(f"cornerstone has {len(ids)} users that may be meant", code="multiple")
-        readings = (self.read_person(id) for id in dict.fromkeys(ids))
-        return tuple(reading.record for reading in readings if isinstance(reading, Present))
+        return self._shown(ids)
+
+    def _shown(self, ids: Iterable[str]) -> tuple[Record, ...]:
+        """Users that a list named. One that is then not shown may be the one that is looked for: nobody can say "not there"."""
+        found: list[Record] = []
+        for id in dict.fromkeys(ids):
+            reading = self.read_person(id)
+            if not isinstance(reading, Present):
+                raise Forbidden(f"cornerstone lists user {id}, but does not show it to the service account")
+            found.append(reading.record)
+        return tuple(found)
 
     def _inactive(self, wanted: Person, ref: str | None) -> tuple[Record, ...]:
         """A list that hides inactive users proves no absence; the exporter shows them."""
@@ -76,9 +85,7 @@ class People:
             raise Unsupported("cornerstone: inactive users cannot be seen, so nobody can be said to be missing (register: data_exporter)")
         query = f"user_ref eq '{_quoted(ref)}'" if ref else f"user_name_last eq '{_quoted(wanted.last_name)}'"
         rows = self._exporter.matching("export.users_core", query)
-        ids = [row["user_id"] for row in rows if ref or _same(row.get("user_email"), wanted.email)]
-        readings = (self.read_person(str(id)) for id in dict.fromkeys(ids))
-        return tuple(reading.record for reading in readings if isinstance(reading, Present))
+        return self._shown(str(row["user_id"]) for row in rows if ref or _same(row.get("user_email"), wanted.email))
 
     def find_ou(self, kind: Kind, *, ref: str | None) -> tuple[Record, ...]:
         if not ref:

@@ -54,7 +54,9 @@ class Scans:
         if not self._exports():
             for page in self._platform.employees():
                 readings = (self._people.read_person(str(row["id"])) for row in page)
-                yield [reading.record for reading in readings if isinstance(reading, Present)]
+                shown = [reading.record for reading in readings if isinstance(reading, Present)]
+                tolerant.skipped += len(page) - len(shown)
+                yield shown
             return
         mine, pilot = self._portal.options.person_ou_type, self._portal.options.pilot_group
         homes = Homes()
