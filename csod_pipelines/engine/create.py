@@ -16,6 +16,7 @@ from csod_pipelines.engine.operations import Intent, close_leftovers, operation,
 from csod_pipelines.engine.refs import terms_for
 from csod_pipelines.model.keys import Kind, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
+from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import OrgUnit, Person, Record, Value
 from csod_pipelines.store import images, ledger, links
 from csod_pipelines.store.links import Link, Taken
@@ -29,6 +30,7 @@ from csod_pipelines.systems.errors import Refused
 
 CLAIM_RACE_SECONDS = 1.0
 NAMESAKE_SECONDS = 10.0
+CLOSED = "closed_unit"  # fact of a link: a creation was refused while this unit was inactive
 SHOWN_AFTER_SECONDS = 900.0  # Cornerstone's reporting lags a quarter of an hour
 
 
@@ -65,7 +67,7 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         cornerstone_id=source.id if source.key.system is SystemName.CORNERSTONE else None,
     )
     inputs = input_digest(intent.payload)
-    refused = link is not None and link.facts.get("refused") == inputs
+    refused = _still_refused(ctx, target, link, inputs)
     if refused and ctx.dry:
         return End(disposition=Disposition.FAILED, reason="refused_before")
     if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
@@ -88,6 +90,19 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
         return End(disposition=Disposition.FAILED, reason="refused_before")
     begun = _settle_unknown(ctx, subject)
     return _create(ctx, source, draft, link, intent, inputs, begun=begun)
+
+
+def _still_refused(ctx: Context, target: SystemName, link: Link | None, inputs: str) -> bool:
+    """What was refused is not sent again until it changes, or the unit returns in which it was to be created."""
+    if link is None or link.facts.get("refused") != inputs:
+        return False
+    closed = link.facts.get(CLOSED)
+    return not closed or _is_closed(ctx, target, closed)
+
+
+def _is_closed(ctx: Context, target: SystemName, unit: str) -> bool:
+    reading = ctx.systems[target].read(Kind.ORG_UNIT, unit)
+    return not (isinstance(reading, Present) and isinstance(reading.record.value, OrgUnit) and reading.record.value.active)
 
 
 def _joined(ctx: Context, conn: Connection, link: Link, source: Record, candidate: Record) -> Link:
@@ -226,8 +241,10 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
                     conn, OperationOutcome.SUCCESS, "created", administrate_id=link.administrate_id, cornerstone_id=link.cornerstone_id
                 )
     except Refused as err:
+        home = getattr(draft.value, "org_unit_id", None) or getattr(draft.value, "parent_id", None)
+        closed = home if home and _is_closed(ctx, target, home) else None
         with ctx.database.begin() as conn:
-            links.set_facts(conn, link.id, {**link.facts, "refused": inputs})
+            links.set_facts(conn, link.id, {**link.facts, "refused": inputs, CLOSED: closed})
         if begun:
             raise Later("answer_lost", seconds=SHOWN_AFTER_SECONDS) from err
         return refused_end(err, tuple(op.id for op in opened))

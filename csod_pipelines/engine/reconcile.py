@@ -115,7 +115,7 @@ def _plan_one(dry: Context, subject: str) -> End | None:
 
 
 def _roster_subjects(ctx: Context) -> Iterator[str]:
-    for batch in _live_links(ctx, Kind.OFFERING):
+    for batch in _links(ctx, Kind.OFFERING):
         yield from (roster_subject(link.administrate_id) for link in batch if link.administrate_id)
 
 
@@ -130,12 +130,13 @@ def _pair_subjects(ctx: Context, kind: Kind) -> Iterator[str]:
         refuse_empty_side(ctx, kind, system, len(records) - before)
     ctx.prefetched = {key: Present(record) for key, record in records.items()}
     linked: set[RecordKey] = set()
-    for batch in _live_links(ctx, kind):
+    for batch in _links(ctx, kind):
         linked |= {RecordKey(kind, s, id) for link in batch for s, id in ((A, link.administrate_id), (C, link.cornerstone_id)) if id}
         _count_links(ctx, kind, batch, records)
         with ctx.database.read() as conn:
             bases = images.load_many(conn, [link.id for link in batch])
         yield from (f"link:{link.id}" for link in batch if not _in_step(kind, link, records, bases.get(link.id, {})))
+    yield from _refused_before(ctx, kind, records)
     for key, record in records.items():
         if key.system in CREATES_FROM[kind] and key not in linked and _worth_creating(ctx, record):
             ctx.totals.counts[f"{kind}_without_pair"] += 1
@@ -162,15 +163,24 @@ def _in_step(kind: Kind, link: links.Link, records: Mapping[RecordKey, Record], 
     return True
 
 
-def _live_links(ctx: Context, kind: Kind) -> Iterator[list[links.Link]]:
+def _links(ctx: Context, kind: Kind, state: str = "live") -> Iterator[list[links.Link]]:
     after = 0
     while True:
         with ctx.database.read() as conn:
-            batch = links.scan(conn, kind, after_id=after)
+            batch = links.scan(conn, kind, state, after_id=after)
         if not batch:
             return
         yield batch
         after = batch[-1].id
+
+
+def _refused_before(ctx: Context, kind: Kind, records: Mapping[RecordKey, Record]) -> Iterator[str]:
+    """New records that the other side refused: what they were refused for may have passed."""
+    for batch in _links(ctx, kind, "claimed"):
+        for link in batch:
+            for key in (RecordKey(kind, s, id) for s in SystemName if (id := id_on(link, s)) and s not in CREATES_FROM[kind]):
+                if link.facts.get("refused") and key in records:
+                    yield str(key)
 
 
 def _worth_creating(ctx: Context, record: Record) -> bool:

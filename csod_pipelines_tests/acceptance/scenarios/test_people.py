@@ -277,6 +277,24 @@ def test_a_contact_of_a_new_account_brings_its_organizational_unit_first(stage: 
     quiet(stage)
 
 
+def test_a_contact_refused_because_its_unit_is_closed_becomes_a_user_once_the_unit_is_open_again(stage: Stage) -> None:
+    unit = stage.cornerstone.act("create_ou", name="Closing down", type_id=DIVISION)["id"]
+    stage.settle()
+    stage.reconcile(Kind.ORG_UNIT)
+    home = next(row for row in stage.administrate.rows("accounts") if row["external_ids"].get(f"{PORTAL}:ou") == str(unit))
+    stage.cornerstone.act("deactivate_ou", id=unit)
+    stage.administrate.act("create_contact", first_name="Ina", last_name="Closed", email_address="ina@example.org", account_id=home["id"])
+    stage.settle()
+    assert not stage.cornerstone.rows("users", primary_email="ina@example.org")
+    stage.reconcile(Kind.ORG_UNIT)
+    quiet(stage)
+    stage.cornerstone.act("reactivate_ou", id=unit)
+    stage.settle()
+    stage.reconcile(Kind.ORG_UNIT, Kind.PERSON)
+    assert [user["ous"] for user in stage.cornerstone.rows("users", primary_email="ina@example.org")] == [[{"id": unit, "type_id": DIVISION}]]
+    quiet(stage)
+
+
 def test_somebody_without_a_division_waits_for_one(stage: Stage) -> None:
     user = stage.cornerstone.act("hire", first_name="Nobody", last_name="Nowhere", primary_email="nowhere@example.org")
     stage.settle()
