@@ -12,7 +12,7 @@ from csod_pipelines.engine.context import Context, End, Later, id_on, key_on, wo
 from csod_pipelines.engine.operations import Intent, close_leftovers, operation, refused_end
 from csod_pipelines.engine.part_ids import store_part_ids
 from csod_pipelines.engine.refs import terms_for
-from csod_pipelines.engine.to_dos import DONE, close_to_dos, done_by_hand
+from csod_pipelines.engine.to_dos import DONE, cancelled_by_hand, close_to_dos, done_by_hand
 from csod_pipelines.model.keys import Kind, SystemName, roster_subject
 from csod_pipelines.model.outcomes import Disposition, OperationOutcome
 from csod_pipelines.model.readings import Present
@@ -310,6 +310,10 @@ def _store_ids(ctx: Context, subject: str, link: Link, kind: Kind) -> tuple[UUID
 def close_ended(ctx: Context, subject: str, link: Link, evidence: str) -> End:
     """The owner's record is gone for certain: an offering is closed like a cancelled one, anything else only stops."""
     kind = Kind(link.kind)
+    if link.state == "tombstone" and (done := cancelled_by_hand(ctx, subject, link)):
+        if not ctx.dry:
+            close_to_dos(ctx, done)
+        return End(disposition=Disposition.UNCHANGED, reason=DONE)
     open_seats = kind is Kind.OFFERING and link.state != "tombstone" and id_on(link, SystemName.CORNERSTONE) is not None
     if ctx.dry and not open_seats:
         return End(disposition=Disposition.IGNORED, reason="record_gone", params={"evidence": evidence})

@@ -15,14 +15,14 @@ from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.pair import handle_pair
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.scope import why_not_created
-from csod_pipelines.engine.to_dos import DONE
+from csod_pipelines.engine.to_dos import CANCEL, DONE
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import Offering, OrgUnit, Record
-from csod_pipelines.store import checkpoints, images, links, work
+from csod_pipelines.store import checkpoints, images, ledger, links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import DIRECTIONS, flow_of
 from csod_pipelines.sync.images import changed, image_of
@@ -137,6 +137,7 @@ def _pair_subjects(ctx: Context, kind: Kind) -> Iterator[str]:
             bases = images.load_many(conn, [link.id for link in batch])
         yield from (f"link:{link.id}" for link in batch if not _in_step(kind, link, records, bases.get(link.id, {})))
     yield from _refused_before(ctx, kind, records)
+    yield from _ended_with_to_do(ctx, kind)
     for key, record in records.items():
         if key.system in CREATES_FROM[kind] and key not in linked and _worth_creating(ctx, record):
             ctx.totals.counts[f"{kind}_without_pair"] += 1
@@ -181,6 +182,13 @@ def _refused_before(ctx: Context, kind: Kind, records: Mapping[RecordKey, Record
             for key in (RecordKey(kind, s, id) for s in SystemName if (id := id_on(link, s)) and s not in CREATES_FROM[kind]):
                 if link.facts.get("refused") and key in records:
                     yield str(key)
+
+
+def _ended_with_to_do(ctx: Context, kind: Kind) -> Iterator[str]:
+    """Events that were deleted, whose sessions somebody was to cancel."""
+    with ctx.database.read() as conn:
+        ended = links.by_records(conn, kind, A, ledger.with_to_do(conn, kind, CANCEL))
+    yield from (f"link:{link.id}" for link in ended.values() if link.state == "tombstone")
 
 
 def _worth_creating(ctx: Context, record: Record) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from csod_pipelines.engine.context import Context
+from csod_pipelines.engine.context import Context, key_on
+from csod_pipelines.model.keys import SystemName
 from csod_pipelines.model.outcomes import OperationOutcome
+from csod_pipelines.model.readings import Gone, Present
 from csod_pipelines.model.records import Offering, OfferingState, Record
 from csod_pipelines.store import ledger
+from csod_pipelines.store.links import Link
 
 CHANGE, CANCEL = "change_by_hand", "cancel_session_by_hand"
 DONE = "done_by_hand"
@@ -27,6 +30,17 @@ def done_by_hand(ctx: Context, subject: str, owner: Record, peer: Record, *, ref
 
 def _cancelled(record: Record) -> bool:
     return isinstance(record.value, Offering) and record.value.state is OfferingState.CANCELLED
+
+
+def cancelled_by_hand(ctx: Context, subject: str, link: Link) -> tuple[UUID, ...]:
+    """Open to-dos of an event that was deleted, once its session is cancelled too, or gone."""
+    with ctx.database.read() as conn:
+        waiting = tuple(ledger.to_dos(conn, subject, [CANCEL]))
+    if not waiting:
+        return ()
+    reading = ctx.read(key_on(link, SystemName.CORNERSTONE))
+    done = isinstance(reading, Gone) or (isinstance(reading, Present) and _cancelled(reading.record))
+    return waiting if done else ()
 
 
 def close_to_dos(ctx: Context, done: Sequence[UUID]) -> None:

@@ -8,7 +8,7 @@ ledger_open        what ended badly and was followed by nothing better
 
 from __future__ import annotations
 
-from csod_pipelines.store.ledger_open import standing, to_dos
+from csod_pipelines.store.ledger_open import standing, to_dos, with_to_do
 from csod_pipelines.store.ledger_operations import (
     Closing,
     Opening,
@@ -28,5 +28,5 @@ from csod_pipelines.store.recorder import LedgerRecorder, begin_exchange, end_ex
 __all__ = [
     "Closing", "ExchangeRow", "LedgerRecorder", "OpenOperation", "Opening", "OperationRow", "begin_exchange", "close_all",
     "close_operation", "counts", "current_operation", "end_exchange", "exchanges_of", "forget_person", "open_all", "open_operation",
-    "open_operations", "operations", "standing", "to_dos",
+    "open_operations", "operations", "standing", "to_dos", "with_to_do",
 ]  # fmt: skip

@@ -43,3 +43,17 @@ _TO_DOS = text("""
 def to_dos(conn: Connection, subject: str, reasons: Sequence[str]) -> list[UUID]:
     """Partly done operations of a unit that wait for a person, by the reasons that say so."""
     return list(conn.execute(_TO_DOS, {"subject": subject, "reasons": list(reasons)}).scalars())
+
+
+_WITH_TO_DO = text("""
+    SELECT DISTINCT o.administrate_id FROM operation_outcome waiting
+    JOIN operation o ON o.id = waiting.operation_id
+    JOIN LATERAL (
+        SELECT outcome, reason FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE waiting.outcome = 'partial' AND waiting.reason = :reason AND o.kind = :kind AND o.administrate_id IS NOT NULL
+      AND last.outcome = 'partial' AND last.reason = waiting.reason""")
+
+
+def with_to_do(conn: Connection, kind: str, reason: str) -> list[str]:
+    """Administrate ids of the records of a kind for which a person is still to do this."""
+    return list(conn.execute(_WITH_TO_DO, {"kind": kind, "reason": reason}).scalars())

@@ -220,6 +220,11 @@ def test_a_deleted_event_closes_its_seats(stage: Stage) -> None:
     stage.settle()
     assert stage.cornerstone.row("sessions", id=session)["maximum_registration"] == 0
     quiet(stage)
+    assert f"session {session}" in {row["cornerstone"] for row in stage.to_dos()}
+    stage.cornerstone.act("cancel_session", session_id=session)
+    stage.reconcile(Kind.OFFERING)
+    assert f"session {session}" not in {row["cornerstone"] for row in stage.to_dos()}, "the session is cancelled: nothing is left to do"
+    quiet(stage)
 
 
 def test_an_event_cancelled_before_anybody_saw_it_never_reaches_cornerstone(stage: Stage) -> None:
