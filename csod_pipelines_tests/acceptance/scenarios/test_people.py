@@ -291,7 +291,7 @@ def test_a_contact_refused_because_its_unit_is_closed_becomes_a_user_once_the_un
     stage.cornerstone.act("reactivate_ou", id=unit)
     stage.settle()
     stage.reconcile(Kind.ORG_UNIT, Kind.PERSON)
-    assert [user["ous"] for user in stage.cornerstone.rows("users", primary_email="ina@example.org")] == [[{"id": unit, "type_id": DIVISION}]]
+    assert stage.cornerstone.row("users", primary_email="ina@example.org")["ous"] == [{"id": unit, "type_id": DIVISION}]
     quiet(stage)
 
 
