@@ -89,7 +89,7 @@ def _nothing_to_write(ctx: Context, subject: str, link: Link, owner: Record, pee
     return End(disposition=Disposition.UNCHANGED, reason=DONE if done or healed else "already_in_step")
 
 
-def _intent(
+def intent_of(
     ctx: Context,
     subject: str,
     link: Link,
@@ -132,11 +132,11 @@ def _write(
     if cancelling:
         assert isinstance(desired, Offering)
         sent, desired = frozenset({"max_places"}), replace(desired, max_places=0)
-    value = _over(peer.value, desired, sent)
+    value = value_over(peer.value, desired, sent)
     opened: list[UUID] = []
     try:
         with operation(
-            ctx, _intent(ctx, subject, link, owner, "seats closed" if cancelling else "updated", desired, sent, before=peer.value)
+            ctx, intent_of(ctx, subject, link, owner, "seats closed" if cancelling else "updated", desired, sent, before=peer.value)
         ) as op:
             opened.append(op.id)
             close_leftovers_but(ctx, subject, op.id)
@@ -202,7 +202,7 @@ def _refused(
     return refused_end(err, opened)
 
 
-def _over(held: Value, desired: Value, sent: frozenset[str]) -> Value:
+def value_over(held: Value, desired: Value, sent: frozenset[str]) -> Value:
     """``desired`` where a field is sent, what the peer holds elsewhere."""
     return replace(held, **{f.name: getattr(desired, f.name) for f in fields(held) if f.name in sent})
 
@@ -234,7 +234,7 @@ def _note_parts(conn: Connection, link: Link, own: Offering, peer: Offering, kno
 def _to_do(ctx: Context, subject: str, link: Link, owner: Record, peer: Record, change: Change) -> End:
     """No API changes this: name the exact change an administrator must make. It closes itself when a later read agrees."""
     desired = {f: getattr(owner.value, f) for f in sorted(change.fields)}
-    with operation(ctx, _intent(ctx, subject, link, owner, "to do", owner.value, change.fields)) as op, ctx.database.begin() as conn:
+    with operation(ctx, intent_of(ctx, subject, link, owner, "to do", owner.value, change.fields)) as op, ctx.database.begin() as conn:
         op.close(conn, OperationOutcome.PARTIAL, "change_by_hand", params={"fields": {k: str(v) for k, v in desired.items()}})
         _agree(conn, link, owner, peer, keep=change.fields | change.open)
         images.save(conn, link.id, peer.key.system, refused=dict(change.digests))
@@ -321,7 +321,7 @@ def close_ended(ctx: Context, subject: str, link: Link, evidence: str) -> End:
     if open_seats:
         peer = read_present(ctx, link, SystemName.CORNERSTONE)
         assert isinstance(peer.value, Offering)
-        intent = _intent(ctx, subject, link, replace(peer, key=key_on(link, SystemName.ADMINISTRATE)), "seats closed", None, frozenset())
+        intent = intent_of(ctx, subject, link, replace(peer, key=key_on(link, SystemName.ADMINISTRATE)), "seats closed", None, frozenset())
         with operation(ctx, intent) as op:
             ctx.systems[SystemName.CORNERSTONE].update(kind, peer.id, replace(peer.value, max_places=0), frozenset({"max_places"}))
             with ctx.database.begin() as conn:

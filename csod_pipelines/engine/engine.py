@@ -10,6 +10,7 @@ from csod_pipelines.engine import tell
 from csod_pipelines.engine.baseline import import_kind
 from csod_pipelines.engine.baseline_plan import KINDS, ImportPlan, Planned
 from csod_pipelines.engine.brakes import Brakes
+from csod_pipelines.engine.compare import differences
 from csod_pipelines.engine.context import Context, Step
 from csod_pipelines.engine.drain import drain, drain_lease
 from csod_pipelines.engine.errors import BrakeOn, FlowStopped, RunPaused
@@ -21,7 +22,7 @@ from csod_pipelines.engine.logs import END_SECONDS, LogCourier
 from csod_pipelines.engine.modes import Modes
 from csod_pipelines.engine.observe import feed_names, feeds_of, observe
 from csod_pipelines.engine.options import EngineOptions
-from csod_pipelines.engine.reconcile import COMPARED, differences, reconcile
+from csod_pipelines.engine.reconcile import COMPARED, reconcile
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode

@@ -112,7 +112,7 @@ class Operation:
         )
 
 
-def _step(intent: Intent) -> Step:
+def step_of(intent: Intent) -> Step:
     braked = counted(intent)
     return Step(
         kind=intent.kind,
@@ -134,7 +134,7 @@ def _step(intent: Intent) -> Step:
 def refuse_unless_live(ctx: Context, intent: Intent) -> None:
     """In a plan, note the step; in a flow that observes, record it as ``would_apply``. Either way nothing is sent."""
     if ctx.dry:
-        ctx.steps.append(_step(intent))
+        ctx.steps.append(step_of(intent))
         raise WouldApply(End(disposition=Disposition.WOULD_APPLY, reason="planned"))
     mode = ctx.mode(intent.flow)
     if ctx.modes.paused(intent.flow):

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from csod_pipelines.engine import to_dos
 from csod_pipelines.engine.brakes import digest_of
+from csod_pipelines.engine.compare import differences
 from csod_pipelines.engine.context import Context, Step, words
 from csod_pipelines.engine.names import describe, names_of
-from csod_pipelines.engine.reconcile import differences
 from csod_pipelines.engine.set_aside import everything_parked
 from csod_pipelines.engine.tell import as_row
 from csod_pipelines.model.keys import Flow, Kind, SystemName

@@ -68,11 +68,8 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
         _postpone(ctx, ctx.claims[name], "answer_not_understood", seconds=_back_off(claim))
     except Transient:
         _postpone(ctx, ctx.claims[name], "vendor_down", seconds=_back_off(claim))
-    except BrakeOn:
-        _postpone(ctx, ctx.claims[name], "brake_on", seconds=HELD_SECONDS, count_attempt=False)
-        raise
-    except FlowStopped:
-        _postpone(ctx, ctx.claims[name], "credentials_refused", seconds=SECOND_LOOK_SECONDS, count_attempt=False)
+    except (BrakeOn, FlowStopped) as err:
+        give_back(ctx, ctx.claims[name], err)
         raise
     except (LeaseLost, Fenced):
         _look_again(ctx, ctx.claims[name])
@@ -97,6 +94,12 @@ def _wait(ctx: Context, claim: Claim, waits: WaitsFor) -> None:
     again, reason = (_back_off(claim), "prerequisite_missing") if waits.looked_at else (PREREQUISITE_RETRY_SECONDS, "waits_for")
     with ctx.database.begin() as conn:
         work.wait_for(conn, claim, waits.subjects, fallback_seconds=again, reason=reason, count_attempt=waits.looked_at)
+
+
+def give_back(ctx: Context, claim: Claim, err: BrakeOn | FlowStopped) -> None:
+    """The flow stops before anything of this unit was done."""
+    reason, seconds = ("brake_on", HELD_SECONDS) if isinstance(err, BrakeOn) else ("credentials_refused", SECOND_LOOK_SECONDS)
+    _postpone(ctx, claim, reason, seconds=seconds, count_attempt=False)
 
 
 def _back_off(claim: Claim) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 from csod_pipelines.sandbox.kit import Effect, Request
 
 ROWS_KEPT = 100_000
-EFFECTS_SHOWN = 20  # of one request; counts cover the rest
+EFFECTS_SHOWN = 120  # of one request: a batch of fifty records and the ids of another; counts cover the rest
 _WEIGHT = {"none": 0, "log": 1, "cancel": 2, "update": 3, "create": 4}
 
 
@@ -53,7 +53,7 @@ class Journal:
                 "user_agent": request.headers.get("user-agent"),
                 "fault": fault,
                 "counts": _counts(effects),
-                "effects": [_shown(effect) for effect in effects[:EFFECTS_SHOWN] if effect.effect != "none"],
+                "effects": tuple(effect for effect in effects[:EFFECTS_SHOWN] if effect.effect != "none"),
             }
         )
 
@@ -61,7 +61,8 @@ class Journal:
         if not self._rows:
             return []
         skip = max(0, seq + 1 - self._rows[0]["seq"])
-        return [self._rows[i] for i in range(skip, len(self._rows))]
+        rows = (self._rows[i] for i in range(skip, len(self._rows)))
+        return [{**row, "effects": [_shown(effect) for effect in row["effects"]]} for row in rows]
 
 
 def _counts(effects: Sequence[Effect]) -> dict[str, int]:

@@ -21,9 +21,9 @@ from csod_pipelines.store.work_types import Claim, Fenced, Mark, Member, NameHel
 from csod_pipelines.store.work_views import at_limits, parked, parked_among, peek, waiting
 
 __all__ = [
-    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "at_limits", "claim", "claim_subject", "finish", "finish_many",
-    "hasten", "mark", "park", "parked", "parked_among", "peek", "postpone", "rename", "renew", "unpark", "unpark_all", "wait_for",
-    "waiting", "wake",
+    "Claim", "Fenced", "Mark", "Member", "NameHeld", "Parked", "Waiting", "at_limits", "claim", "claim_subject", "claim_units", "finish",
+    "finish_many", "hasten", "mark", "park", "parked", "parked_among", "peek", "postpone", "rename", "renew", "unpark", "unpark_all",
+    "wait_for", "waiting", "wake",
 ]  # fmt: skip
 
 LEASE_SECONDS = 30.0
@@ -62,10 +62,11 @@ def claim(conn: Connection, *, flows: Sequence[str], owner: str, limit: int = 1,
     return _with_members(conn, sorted((_to_claim(row, owner=owner) for row in rows), key=lambda c: (c.first_seen, c.subject)))
 
 
-_CLAIM_SUBJECT = text("""
+def _claim_sql(which: str) -> str:
+    return f"""
     WITH due AS (
         SELECT subject, owner IS NOT NULL AS taken_over FROM work
-        WHERE subject = work_unit(:subject) AND parked_reason IS NULL AND (owner IS NULL OR lease_until <= app_now())
+        WHERE {which} AND parked_reason IS NULL AND (owner IS NULL OR lease_until <= app_now())
         FOR UPDATE SKIP LOCKED
     )
     UPDATE work w SET
@@ -74,13 +75,23 @@ _CLAIM_SUBJECT = text("""
         sides = w.sides | w.late_sides, late_sides = 0, late_first_seen = NULL, waits_for = NULL, reason = NULL,
         attempts = w.attempts + due.taken_over::int
     FROM due WHERE w.subject = due.subject
-    RETURNING w.subject, w.flow, w.version, w.fence, w.sides, w.up_to_event, w.first_seen, w.attempts, due.taken_over""")
+    RETURNING w.subject, w.flow, w.version, w.fence, w.sides, w.up_to_event, w.first_seen, w.attempts, due.taken_over"""
+
+
+_CLAIM_SUBJECT = text(_claim_sql("subject = work_unit(:subject)"))
+_CLAIM_UNITS = text(_claim_sql("subject = ANY(CAST(:units AS text[]))"))
 
 
 def claim_subject(conn: Connection, subject: str, *, owner: str, lease_seconds: float = LEASE_SECONDS) -> Claim | None:
     """Lease this unit although it may not be its turn. None when another worker holds it, it is parked, or it is not marked."""
     row = conn.execute(_CLAIM_SUBJECT, {"subject": subject, "owner": owner, "seconds": lease_seconds}).one_or_none()
     return _with_members(conn, [_to_claim(row, owner=owner)])[0] if row else None
+
+
+def claim_units(conn: Connection, units: Sequence[str], *, owner: str, lease_seconds: float = LEASE_SECONDS) -> list[Claim]:
+    """``claim_subject`` for many, by the names of their rows (``link:7``)."""
+    rows = conn.execute(_CLAIM_UNITS, {"units": sorted(units), "owner": owner, "seconds": lease_seconds})
+    return _with_members(conn, [_to_claim(row, owner=owner) for row in rows])
 
 
 _RENEW = text("""

@@ -100,7 +100,7 @@ def test_a_rearranged_tree_makes_exactly_the_writes_that_an_own_calculation_expe
     counted = here.engine.compared(Kind.ORG_UNIT)
     assert counted["pairs_now"] == counted["org_unit_pairs"] + counted.get("org_unit_without_pair", 0)
     assert not counted["org_unit_pairs_not_shown_by_administrate"] and not counted["org_unit_pairs_not_shown_by_cornerstone"]
-    writes = [row for row in here.administrate.writes(since=mark) if row["kind"] == "accounts"]
+    writes = here.administrate.effects("accounts", since=mark)
     now = accounts(here)
     updated = Counter(row["id"] for row in writes if row["effect"] == "update")
     new_ids = {now[id]["id"] for id in fresh}
@@ -136,7 +136,7 @@ def test_people_who_change_their_division_move_their_contacts_and_nothing_else_i
         here.cornerstone.act("edit_user", id=user["id"], ous=[{"id": target, "type_id": DIVISION}])
     mark = here.administrate.last_request()
     here.engine.reconcile(Kind.PERSON, mode="apply", owner="test")
-    writes = [row for row in here.administrate.writes(since=mark) if row["kind"] == "contacts"]
+    writes = here.administrate.effects("contacts", since=mark)
     moved = {row["external_ids"]["csod:sandbox:user"]: row for row in here.administrate.rows("contacts") if row["external_ids"]}
     assert all(moved[str(user["id"])]["account_id"] == homes[target]["id"] for user in people)
     assert Counter(row["id"] for row in writes) == Counter(moved[str(user["id"])]["id"] for user in people)

@@ -60,6 +60,10 @@ class Vendor:
         answer = requests.get(f"{self.url}/_sandbox/requests", params={"since": since}, timeout=30)
         return [row for row in answer.json() if row["effect"] not in ("none", "log")]
 
+    def effects(self, kind: str, *, since: int = 0) -> list[dict[str, Any]]:
+        """What was done to records of a kind, one by one: a request may change many."""
+        return [effect for row in self.writes(since) for effect in row["effects"] if effect["kind"] == kind]
+
     def last_request(self) -> int:
         rows = requests.get(f"{self.url}/_sandbox/requests", params={"since": 0}, timeout=30).json()
         return max((row["seq"] for row in rows), default=0)

@@ -1,6 +1,7 @@
 """Measure, print the table, keep the figures.
 
-    python -m csod_pipelines_tests.bench [--only import,burst] [--full]     measure; the figures go to bench/results.json
+    python -m csod_pipelines_tests.bench [--only import,burst] [--full]     measure; the figures go to bench/results.json; what is named
+                                                                           is measured at its largest sizes
     python -m csod_pipelines_tests.bench --page                            docs/benchmarks.md from those figures
 
 Each measurement is a process of its own with a limit of time, so that one cannot spoil the figures, the memory or the end of
@@ -39,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="the long figures too (at most an hour)")
     parser.add_argument("--page", action="store_true", help="only write docs/benchmarks.md from the last figures")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.measure:
-        return _measure(given.measure, full=given.full, rows=given.rows)
+        return _measure(given.measure, full=given.full, alone=given.alone, rows=given.rows)
     if not given.page:
         status = _run(chosen(given.only), full=given.full, everything=given.only is None)
         if status:
@@ -57,7 +59,7 @@ def _run(measurements: Sequence[Measurement], *, full: bool, everything: bool) -
     broken = 0
     started = time.monotonic()
     for measurement in measurements:
-        result = _in_a_process(measurement, full=full)
+        result = _in_a_process(measurement, full=full, alone=not everything)
         broken += "error" in result
         known[measurement.name] = {**described, "full": full, **result}
         _keep({**described, "seconds": round(time.monotonic() - started), "measurements": _in_order(known)})
@@ -79,15 +81,16 @@ def _keep(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
-def _in_a_process(measurement: Measurement, *, full: bool) -> dict[str, Any]:
+def _in_a_process(measurement: Measurement, *, full: bool, alone: bool) -> dict[str, Any]:
     """Its rows and seconds; ``error`` says why there are none."""
-    limit = measurement.full_seconds if full else measurement.seconds
+    limit = measurement.limit(full=full, alone=alone)
     print(f"{measurement.name}: {measurement.what} (at most {limit:.0f} s)", file=sys.stderr, flush=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="csod-bench-rows-") as folder:
         rows = Path(folder) / "rows.json"
         command = [sys.executable, "-m", "csod_pipelines_tests.bench", "--measure", measurement.name, "--rows", str(rows)]
-        process = subprocess.Popen([*command, "--full"] if full else command, start_new_session=True)
+        command += ["--full"] * full + ["--alone"] * alone
+        process = subprocess.Popen(command, start_new_session=True)
         try:
             status = process.wait(timeout=limit)
             error = "" if status == 0 else f"ended with {status}"
@@ -114,12 +117,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def _measure(name: str, *, full: bool, rows: Path) -> int:
+def _measure(name: str, *, full: bool, alone: bool, rows: Path) -> int:
     """One measurement, in this process. Rows are written as they come, so that a time-out keeps those before it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     measurement = next(m for m in MEASUREMENTS if m.name == name)
     found: list[dict[str, Any]] = []
-    for row in import_module(measurement.module).measure(full=full):
+    sizes = {"full": full} | ({"alone": alone} if measurement.alone_seconds else {})
+    for row in import_module(measurement.module).measure(**sizes):
         found.append(row.as_json())
         print(as_text([row.as_json()], headings=False), file=sys.stderr, flush=True)
         rows.write_text(json.dumps(found))

@@ -19,8 +19,10 @@ from csod_pipelines_tests.bench.bound import RECORDS_PER_REQUEST, REQUESTS_PER_S
 from csod_pipelines_tests.bench.rows import Row
 from csod_pipelines_tests.bench.stage import CONFIG, Stage, folder, processor_seconds, stage
 
-SIZES, SIZES_FULL = (5_000, 10_000), (100_000, 200_000)
-LIMITED_USERS, LIMITED_USERS_FULL = 10_000, 100_000
+#: Within a whole `make bench`, which has a quarter of an hour for everything; and with ONLY=import or FULL=1.
+SIZES, SIZES_ALONE = (5_000, 10_000), (100_000, 200_000)
+LIMITED_USERS, LIMITED_USERS_ALONE, LIMITED_USERS_FULL = 10_000, 100_000, 1_000_000
+LATE_USERS = 5_000
 USERS_AN_OU = 20
 ANSWER_SECONDS = 0.2
 MEMORY_MB = 512
@@ -30,9 +32,10 @@ UNTHROTTLED = "Initial import, vendors without limits"
 LIMITED = "Initial import at the documented limits"
 
 
-def measure(*, full: bool) -> Iterator[Row]:
-    yield from _speed(SIZES_FULL if full else SIZES)
-    yield from _limited(LIMITED_USERS_FULL if full else LIMITED_USERS)
+def measure(*, full: bool, alone: bool) -> Iterator[Row]:
+    yield from _speed(SIZES_ALONE if full or alone else SIZES)
+    yield _limited(LIMITED_USERS_FULL if full and alone else LIMITED_USERS_ALONE if full or alone else LIMITED_USERS)
+    yield _late(LATE_USERS)
 
 
 def _speed(sizes: tuple[int, int]) -> Iterator[Row]:
@@ -81,35 +84,45 @@ def _speed(sizes: tuple[int, int]) -> Iterator[Row]:
     )
 
 
-def _limited(users: int) -> Iterator[Row]:
-    for answer_seconds in (0.0, ANSWER_SECONDS):
-        with _world(users, throttled=True) as made:
-            since = made.administrate.last()
-            if answer_seconds:
-                made.administrate.slow(answer_seconds)
-            found = _import(made)
-            refused = [row for row in made.administrate.requests(since) if row["status"] == 429]
-            sent = [row for row in made.administrate.requests(since) if "create contact" in str(row["counts"]).lower() or _stores_ids(row)]
-        bound = import_seconds(found["users"])
-        ratio = bound / found["seconds"]
-        words = "immediate answers" if not answer_seconds else f"each answer {answer_seconds} s late"
-        yield Row(
-            section=LIMITED,
-            name=f"{found['users']:,} users, {words}",
-            figure=found["seconds"],
-            unit="s",
-            against=f"bound: {import_requests(found['users']):,} requests, {bound:.1f} s",
-            ratio=ratio,
-            target=">= 0.95",
-            met=ratio >= 0.95,
-            note=f"{REQUESTS_PER_SECOND:.0f} requests a second, {RECORDS_PER_REQUEST} records a request; the ratio is bound over "
-            "achieved, in real time and with all our own time.",
-            details=found | {"requests_with_contacts": len(sent), "refused_429": len(refused)},
-        )
+def _limited(users: int) -> Row:
+    """By a virtual clock and with one worker, so that nothing of our own time hides behind a wait."""
+    with _world(users, throttled=False) as made, folder() as home:
+        found = _import(made, "--virtual", extra={variable("config"): str(one_by_one(home))})
+    bound = import_seconds(found["users"])
+    ratio = bound / found["seconds"]
+    return Row(
+        section=LIMITED,
+        name=f"{found['users']:,} users, virtual clock",
+        figure=found["seconds"],
+        unit="s",
+        against=f"bound: {import_requests(found['users']):,} requests, {bound:.1f} s",
+        ratio=ratio,
+        target=">= 0.95",
+        met=ratio >= 0.95,
+        note=f"{REQUESTS_PER_SECOND:.0f} requests a second, {RECORDS_PER_REQUEST} records a request; the ratio is bound over achieved. "
+        "Virtual: the vendors' answering takes no time, waiting for their limits is counted and not slept, our own time (the "
+        "database's with it) is added as this machine needs it, one batch after the other.",
+        details=found,
+    )
 
 
-def _stores_ids(row: dict[str, Any]) -> bool:
-    return row["effect"] == "update" and "contact" in str(row["counts"]).lower()
+def _late(users: int) -> Row:
+    with _world(users, throttled=True) as made:
+        since = made.administrate.last()
+        made.administrate.slow(ANSWER_SECONDS)
+        found = _import(made)
+        sent = made.administrate.requests(since)
+    bound = import_seconds(found["users"])
+    return Row(
+        section=LIMITED,
+        name=f"{found['users']:,} users, real time, each answer {ANSWER_SECONDS} s late",
+        figure=found["seconds"],
+        unit="s",
+        against=f"bound: {bound:.1f} s",
+        ratio=bound / found["seconds"],
+        note="In real time the sandboxes refuse what is beyond the limit; several batches are under way at once.",
+        details=found | {"refused_429": sum(row["status"] == 429 for row in sent)},
+    )
 
 
 @contextmanager
@@ -123,11 +136,18 @@ def _world(users: int, *, throttled: bool) -> Iterator[Stage]:
         yield made
 
 
-def _import(made: Stage, *, extra: dict[str, str] | None = None) -> dict[str, Any]:
-    command = [sys.executable, "-m", "csod_pipelines_tests.bench.import_once"]
+def _import(made: Stage, *arguments: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
+    command = [sys.executable, "-m", "csod_pipelines_tests.bench.import_once", *arguments]
     done = subprocess.run(command, env=made.variables | (extra or {}), stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
+
+
+def one_by_one(home: Path) -> Path:
+    """The shipped settings, with one batch of an import under way at a time."""
+    settings = yaml.safe_load(CONFIG.read_text())
+    settings["limits"]["import_hands"] = 1
+    return _written(settings, home)
 
 
 def without_limits(home: Path) -> Path:
@@ -136,6 +156,10 @@ def without_limits(home: Path) -> Path:
     buckets = [limit.bucket for name in SystemName for limit in contract.load(name).limits() if limit.per_minute is not None]
     settings["brakes"]["moves"] = {"count": NO_LIMIT, "percent": 100}  # a thousand renames are what is measured, not an accident
     settings["limits"] |= {"administrate_per_second": NO_LIMIT, "cornerstone_endpoints": dict.fromkeys(buckets, NO_LIMIT)}
+    return _written(settings, home)
+
+
+def _written(settings: dict[str, Any], home: Path) -> Path:
     file = home / "csod_pipelines.yaml"
     file.write_text(yaml.safe_dump(settings))
     return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 SEND, ANSWERED = "call.send:", "call.answered:"
 
@@ -34,3 +35,22 @@ class Stopwatch:
             self.vendors += now - self._since
         self._since = now
         self._waiting = max(0, self._waiting + more)
+
+
+class VirtualClock:
+    """The time of a single worker whose vendors answer at once: real time without that in which an answer was waited for, and with
+    every pause added instead of slept. What a limit costs is then told in seconds, whatever computer both sandboxes share."""
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self._watch = watch
+        self._slept = 0.0
+        self._began, self._began_at = time.monotonic(), datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() - self._watch.vendors + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+    def utcnow(self) -> datetime:
+        return self._began_at + timedelta(seconds=self.monotonic() - self._began)

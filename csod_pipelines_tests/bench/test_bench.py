@@ -12,7 +12,7 @@ from csod_pipelines_tests.bench.catalogue import MEASUREMENTS, chosen
 from csod_pipelines_tests.bench.machine import describe
 from csod_pipelines_tests.bench.page import write_page
 from csod_pipelines_tests.bench.rows import Row, percentile, shown
-from csod_pipelines_tests.bench.stopwatch import Stopwatch
+from csod_pipelines_tests.bench.stopwatch import Stopwatch, VirtualClock
 from csod_pipelines_tests.bench.table import as_text
 
 WHOLE_RUN_SECONDS, WHOLE_FULL_RUN_SECONDS = 900, 3_600
@@ -58,6 +58,24 @@ def test_a_stopwatch_counts_the_vendors_time_alone() -> None:
     time.sleep(0.03)
     assert watch.calls == 1
     assert 0.03 <= watch.vendors < 0.055
+
+
+def test_by_a_virtual_clock_pauses_take_no_time_and_answers_none_at_all() -> None:
+    watch = Stopwatch()
+    clock = VirtualClock(watch)
+    real = time.monotonic()
+    began = clock.monotonic()
+    clock.sleep(1_000_000)
+    watch.at("call.send:contacts")
+    time.sleep(0.03)
+    watch.at("call.answered:contacts")
+    own = clock.monotonic() - began - 1_000_000
+    assert 0 <= own <= time.monotonic() - real - watch.vendors
+
+
+def test_what_is_measured_by_name_may_take_longer_than_within_the_whole() -> None:
+    alone = next(m for m in MEASUREMENTS if m.name == "import")
+    assert alone.limit(full=False, alone=False) == alone.seconds < alone.limit(full=False, alone=True)
 
 
 def test_the_page_says_plainly_what_is_not_met(tmp_path: Path) -> None:

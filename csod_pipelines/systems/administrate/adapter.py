@@ -83,6 +83,10 @@ class AdministrateSystem:
     def update(self, kind: Kind, id: str, value: Value, fields: frozenset[str]) -> Written:
         return self._writes.update(kind, id, value, fields)
 
+    def update_many(self, kind: Kind, rows: Sequence[tuple[str, Value, frozenset[str]]]) -> tuple[Written | Refusal, ...]:
+        """Accounts or contacts, a batch in one request."""
+        return self._writes.update_many(kind, rows)
+
     def remember(self, key: RecordKey, ids: Mapping[str, str]) -> None:
         refusal = self._writes.remember_many([(key, ids)])[0]
         if refusal is not None:
