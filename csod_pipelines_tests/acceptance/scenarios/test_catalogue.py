@@ -43,20 +43,20 @@ def test_a_published_template_becomes_an_event_and_a_draft_does_not(stage: Stage
 
 
 def test_a_template_edited_later_is_a_to_do_that_closes_itself(stage: Stage) -> None:
-    made = template(stage, "TODO-1")
+    made = template(stage, "EDITED-1")
     stage.administrate.act("publish_template", id=made["id"])
     stage.settle()
     stage.administrate.act("edit_template", id=made["id"], title="A better title")
     stage.settle()
-    assert course(stage, "TODO-1")["title"] == "Course TODO-1", "Cornerstone has no call that changes an event"
-    (todo,) = [row for row in stage.operations(outcome="partial") if course(stage, "TODO-1")["id"] in row["cornerstone"]]
+    assert course(stage, "EDITED-1")["title"] == "Course EDITED-1", "Cornerstone has no call that changes an event"
+    (todo,) = [row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]]
     assert "A better title" in todo["reason"]
-    quiet(stage, differ=["template TODO-1: title"])
-    stage.cornerstone.act("edit_event", id=course(stage, "TODO-1")["id"], title="A better title")
+    quiet(stage, differ=["template EDITED-1: title"])
+    stage.cornerstone.act("edit_event", id=course(stage, "EDITED-1")["id"], title="A better title")
     stage.settle()
-    assert len([row for row in stage.operations(outcome="partial") if course(stage, "TODO-1")["id"] in row["cornerstone"]]) == 1
+    assert len([row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]]) == 1
     stage.reconcile(Kind.COURSE)
-    assert [row for row in stage.operations(outcome="partial") if course(stage, "TODO-1")["id"] in row["cornerstone"]] == []
+    assert [row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]] == []
     quiet(stage)
 
 
@@ -105,6 +105,20 @@ def test_places_titles_and_times_that_change_are_changed_there(stage: Stage) -> 
     assert starts(event) == planned(event)
     assert "Moved" in [part["name"] for part in session["parts"]]
     assert event.status(person) == "Registered", "a moved session keeps its people"
+    quiet(stage)
+
+
+def test_a_read_refused_inside_a_200_for_no_known_reason_is_tried_again_and_is_no_fault_of_ours(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was told as one, with its trace, and parked the unit at the third time (simulation, seed 118)."""
+    event = stage.event(parts=1)
+    stage.settle()
+    stage.cornerstone.fault("result_failed_in_200", match={"operation": "lo.details"})
+    stage.administrate.act("edit_event", id=event.id, max_places=7)
+    stage.settle()
+    assert event.session["maximum_registration"] == 7
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
     quiet(stage)
 
 
