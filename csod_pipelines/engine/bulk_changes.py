@@ -1,8 +1,8 @@
 """Changes of many pairs in one request each fifty: what the daily comparison finds is mostly a name, an account, a parent.
 
-Such a change is *plain*: both sides were just listed, the pair lives, and one update in Administrate brings it in step. It is made
-from the readings of that list, under the unit's lease, as long as nothing happened to the pair since: nobody else marked or
-worked it. Whatever is less plain, or does not go as it should, is worked by itself, from fresh readings.
+Such a change is *plain*: the pair lives, and one update in Administrate brings it in step. The lists only say which pairs to look
+at: they may be a quarter of an hour old, and what was written meanwhile would be undone. So both records are read again under the
+unit's lease. Whatever is less plain, or does not go as it should, is worked by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import plan_change
 from csod_pipelines.sync.translate import Terms, natural_key, references, to_peer
 from csod_pipelines.systems.base import Refusal, Written
-from csod_pipelines.systems.errors import LeaseLost, Refused, Transient
+from csod_pipelines.systems.errors import LeaseLost, Refused, Transient, VendorError
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 KINDS = (Kind.ORG_UNIT, Kind.PERSON)
@@ -126,7 +126,8 @@ def _make_batch(ctx: Context, kind: Kind, changes: Sequence[PlainChange]) -> Non
         ctx.guard.keep(subject, since=before)
     left = dict(claims)
     try:
-        plain = [change for change in changes if change.subject in claims and _untouched(claims[change.subject], change, now)]
+        pairs = [change.link for change in changes if change.subject in claims and _is_new(claims[change.subject])]
+        plain = list(plain_changes(ctx, kind, pairs, _read_again(ctx, kind, pairs), now).values())
         for subject in _written(ctx, kind, plain, claims) if plain else ():
             del left[subject]
             ctx.guard.drop(subject)
@@ -141,9 +142,20 @@ def _make_batch(ctx: Context, kind: Kind, changes: Sequence[PlainChange]) -> Non
             ctx.guard.drop(subject)
 
 
-def _untouched(claim: Claim, change: PlainChange, now: Mapping[int, Bases]) -> bool:
-    """Nothing was waiting for this unit, and its bases are those that the change was planned from."""
-    return claim.version == 1 and not claim.taken_over and not claim.attempts and now.get(change.link.id) == change.bases
+def _is_new(claim: Claim) -> bool:
+    """Nothing was waiting for this unit, and nobody began to work it."""
+    return claim.version == 1 and not claim.taken_over and not claim.attempts
+
+
+def _read_again(ctx: Context, kind: Kind, pairs: Sequence[Link]) -> dict[RecordKey, Reading]:
+    found: dict[RecordKey, Reading] = {}
+    try:
+        for system in (C, A):
+            ids = [id for pair in pairs if (id := pair.side(system.value))]
+            found |= {RecordKey(kind, system, id): reading for id, reading in ctx.systems[system].read_many(kind, ids).items()}
+    except VendorError:
+        return {}  # each is read by itself, and told what became of it
+    return found
 
 
 def _written(ctx: Context, kind: Kind, plain: Sequence[PlainChange], claims: Mapping[str, Claim]) -> set[str]:

@@ -52,6 +52,9 @@ class Vendor:
         answer = requests.post(f"{self.url}/_sandbox/faults", json=rule, timeout=30)
         assert answer.ok, answer.text
 
+    def faults(self) -> list[dict[str, Any]]:
+        return requests.get(f"{self.url}/_sandbox/faults", timeout=30).json()
+
     def clear_faults(self) -> None:
         requests.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()
 

@@ -267,6 +267,22 @@ def test_a_user_edited_while_the_answer_of_its_creation_is_on_its_way_is_edited_
     quiet(stage)
 
 
+def test_what_was_edited_since_both_sides_were_listed_is_written_as_it_is_now(stage: Stage) -> None:
+    """Cornerstone's reports lag a quarter of an hour: what they show must not undo what was written since."""
+    user = hire(stage, "Lena", "Listed", "lena@example.org")
+    stage.settle()
+    stage.cornerstone.act("edit_user", id=user["id"], last_name="Old")
+    stage.cornerstone.fault("slow", match={"path": "*/objects/users_core"}, seconds=4)
+    comparison = threading.Thread(target=stage.reconcile, args=(Kind.PERSON,))
+    comparison.start()
+    while not stage.cornerstone.faults()[0]["used"]:
+        comparison.join(0.05)
+    stage.cornerstone.act("edit_user", id=user["id"], last_name="New")
+    comparison.join()
+    assert contact_of(stage, user)["last_name"] == "New"
+    quiet(stage)
+
+
 def test_a_contact_of_a_new_account_brings_its_organizational_unit_first(stage: Stage) -> None:
     account = stage.administrate.act("create_account", name="Brand new", parent_account_id=account_of(stage, divisions(stage)[0]))
     contact = create_contact(stage, "Eva", "Early", "eva@example.org", account_id=account["id"])
