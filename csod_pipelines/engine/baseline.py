@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from csod_pipelines.engine.baseline_book import bookmarked, half_done, look_for_unheard
 from csod_pipelines.engine.baseline_crew import Hand, crew
 from csod_pipelines.engine.baseline_faults import faulty, look_again, set_aside, tree_faults
 from csod_pipelines.engine.baseline_hooks import Hooks, resting_hooks
-from csod_pipelines.engine.baseline_known import Known, list_known
+from csod_pipelines.engine.baseline_known import Known, list_known, look_since
 from csod_pipelines.engine.baseline_plan import CREATE, DONE, LEAVE, PAIR, PARK, ImportPlan, Planned
-from csod_pipelines.engine.baseline_writes import Row, claim_rows, create, finish, link_existing, pending_of
+from csod_pipelines.engine.baseline_writes import BATCH_RECORDS, Carried, Row, claim_rows, create, finish, link_existing, pending_of
 from csod_pipelines.engine.context import Context, Later, Parked, words
 from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.operations import close_leftovers
@@ -32,7 +33,6 @@ from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.translate import references
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
-BATCH_RECORDS = 50
 MAX_PAUSES = 30
 PAUSE_SECONDS = 5.0
 PAUSE_STEP_SECONDS = 2.0
@@ -47,51 +47,53 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     """Import one kind. ``ctx.dry``: counts what would be created, matched, parked or left out, tells ``plan`` of each record, and
     writes nothing."""
     ctx.flow = Flow.IMPORT
-    known = list_known(ctx, kind)
-    try:
-        if not ctx.dry:
-            look_again(ctx, kind)
-        size = ctx.options.import_hands if kind in SIDE_BY_SIDE and not ctx.dry else 1
-        with resting_hooks(ctx, kind) as hooks, crew(ctx, size) as hands:
-            for wave in _waves(ctx, kind, plan):
-                for batch in _batches(wave):
-                    hands.give(partial(_patiently, kind=kind, batch=batch, known=known, hooks=hooks, plan=plan))
-                    if progress is not None:
-                        progress(ctx.totals)
-                if kind is not Kind.PERSON:
-                    hands.gather()  # parents are complete before their children
-            hands.each(lambda hand: _finish(hand, kind))
-    finally:
-        known.forget(ctx)
+    with bookmarked(ctx, kind) as resumed:
+        known = list_known(ctx, kind)
+        try:
+            if resumed:
+                _take_up(ctx, kind, known)
+            elif not ctx.dry:
+                look_again(ctx, kind)
+            size = ctx.options.import_hands if kind in SIDE_BY_SIDE and not ctx.dry else 1
+            with resting_hooks(ctx, kind) as hooks, crew(ctx, size) as hands:
+                for wave in _waves(ctx, kind, plan):
+                    for batch in _batches(wave):
+                        hands.give(partial(_patiently, kind=kind, batch=batch, known=known, hooks=hooks, plan=plan))
+                        if progress is not None:
+                            progress(ctx.totals)
+                    hands.gather()  # parents are complete before their children; a page before the next one is asked for
+                hands.each(lambda hand: _finish(hand, kind))
+        finally:
+            known.forget(ctx)
     ctx.totals.stopped_reason = "imported" if not ctx.dry else "planned"
     return ctx.totals
 
 
 def _patiently(hand: Hand, *, kind: Kind, batch: Sequence[Record], known: Known, hooks: Hooks, plan: ImportPlan | None) -> None:
-    """One batch, with pauses for limits and outages. After an answer that was lost the target is listed anew first, so that
-    what did arrive is found and not created again."""
-    listed = known
-    try:
-        for _ in range(MAX_PAUSES):
-            try:
-                return _import_batch(hand, kind, batch, listed, hooks, plan)
-            except Later as later:
-                hand.ctx.totals.done[f"paused: {later.reason}"] += 1
-                _pause(hand.ctx, later)
-                if later.reason == "answer_lost":
-                    hand.carried.unsure = True
-                    _forget(listed, known, hand)
-                    listed = list_known(hand.ctx, kind)
-    finally:
-        _forget(listed, known, hand)
+    """One batch, with pauses for limits and outages. After an answer that was lost the target is asked first what came into being
+    since, so that what did arrive is found and not created again."""
+    begun = hand.ctx.clock.utcnow()
+    lost = False
+    for _ in range(MAX_PAUSES):
+        try:
+            if lost:
+                look_since(hand.ctx, known, begun)
+                lost = False
+            return _import_batch(hand, kind, batch, known, hooks, plan)
+        except Later as later:
+            hand.ctx.totals.done[f"paused: {later.reason}"] += 1
+            _pause(hand.ctx, later)
+            if later.reason == "answer_lost":
+                hand.carried.unsure = lost = True
     raise FlowStopped(
         f"the import of {kind} paused {MAX_PAUSES} times for one batch without getting on; start it again, it goes on where it was"
     )
 
 
-def _forget(listed: Known, known: Known, hand: Hand) -> None:
-    if listed is not known:
-        listed.forget(hand.ctx)
+def _take_up(ctx: Context, kind: Kind, known: Known) -> None:
+    for pending in half_done(ctx, kind):
+        _finish(Hand(ctx, Carried(links=pending, unsure=True)), kind)
+    look_for_unheard(ctx, kind, known)
 
 
 def _finish(hand: Hand, kind: Kind) -> None:

@@ -5,18 +5,33 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from csod_pipelines.engine.brakes import refuse_empty_side
 from csod_pipelines.engine.context import Context, id_on
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
+from csod_pipelines.model.readings import Present
 from csod_pipelines.model.records import Location, OrgUnit, Record
 from csod_pipelines.store import links, staging
 from csod_pipelines.store.staging import StagedRow
 from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.translate import natural_key
+from csod_pipelines.systems.base import System
+from csod_pipelines.systems.bookmarks import book
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+#: Kinds whose records carry a stamp of their last change; the others are few enough to be listed whole again.
+TOLD_BY_FEED = (Kind.ORG_UNIT, Kind.PERSON)
+SLACK = timedelta(seconds=30)
 Refs = Mapping[RecordKey, str]
+
+
+@runtime_checkable
+class TellsSince(System, Protocol):
+    """A system whose feed of changes can begin at any moment of its clock."""
+
+    def cursor_from(self, moment: datetime) -> str: ...
 
 
 @dataclass(slots=True)
@@ -43,7 +58,8 @@ class Known:
         known: dict[str, list[str]] = {}
         for record in records:
             marked = found.get(external[record.id])
-            free = [id for id in found.get(natural[record.id], ()) if id not in linked or id_on(linked[id], C) in (None, record.id)]
+            same = dict.fromkeys(found.get(natural[record.id], ()))
+            free = [id for id in same if id not in linked or id_on(linked[id], C) in (None, record.id)]
             known[record.id] = marked[-1:] if marked else self._take(free, record.id)
         return known
 
@@ -54,6 +70,13 @@ class Known:
                 self.taken[free[0]] = for_id
         return free
 
+    def stage(self, ctx: Context, records: Sequence[Record]) -> None:
+        """Some may be there already; the same twice is no other candidate."""
+        with ctx.database.begin() as conn:
+            staging.stage_rows(conn, self.run, self.kind, A, _ways(ctx, self.kind, records))
+        with self._lock:
+            self.rows += len(records)
+
     def forget(self, ctx: Context) -> None:
         with ctx.database.begin() as conn:
             staging.clear(conn, self.run)
@@ -61,13 +84,35 @@ class Known:
 
 def list_known(ctx: Context, kind: Kind) -> Known:
     """Everything that Administrate shows of a kind, staged anew."""
-    known = Known(kind, run=f"import:{kind}:{ctx.ids()}")
-    for page in ctx.systems[A].scan(kind):
-        known.rows += len(page.records)
-        with ctx.database.begin() as conn:
-            staging.stage_rows(conn, known.run, kind, A, _ways(ctx, kind, page.records))
+    known = Known(kind, run=f"import:known:{kind}" + (f":{ctx.ids()}" if ctx.dry else ""))
+    known.forget(ctx)  # what an import that was killed left there
+    _list(ctx, known)
     refuse_empty_side(ctx, kind, A, known.rows)
     return known
+
+
+def look_since(ctx: Context, known: Known, moment: datetime) -> None:
+    """Stage what came into being in Administrate since this moment of our clock: an answer that was lost may have been about it."""
+    system = ctx.systems[A]
+    if not isinstance(system, TellsSince) or known.kind not in TOLD_BY_FEED:
+        token = book.set(None)
+        try:
+            _list(ctx, known)
+        finally:
+            book.reset(token)
+        return
+    ahead = system.now() - ctx.clock.utcnow()
+    cursor, more = system.cursor_from(moment + ahead - SLACK), True
+    while more:
+        page = system.changes(known.kind, cursor)
+        found = system.read_many(known.kind, [hint.key.id for hint in page.hints])
+        known.stage(ctx, [reading.record for reading in found.values() if isinstance(reading, Present)])
+        cursor, more = page.cursor, page.more
+
+
+def _list(ctx: Context, known: Known) -> None:
+    for page in ctx.systems[A].scan(known.kind):
+        known.stage(ctx, page.records)
 
 
 def _ways(ctx: Context, kind: Kind, records: Sequence[Record]) -> Iterator[StagedRow]:

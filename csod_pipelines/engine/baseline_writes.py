@@ -30,6 +30,7 @@ from csod_pipelines.systems.base import Draft, Refusal, Written
 from csod_pipelines.systems.errors import Refused
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+BATCH_RECORDS = 50
 IdRows = Sequence[tuple[RecordKey, Mapping[str, str]]]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -255,6 +256,20 @@ def scan(conn: Connection, kind: str, state: str = "live", after_id: int = 0, li
     """One page of a kind, by id."""
     parameters = {"kind": str(kind), "state": state, "after_id": after_id, "limit": limit, "pairing": pairing}
     return [Link(**row._asdict()) for row in conn.execute(_SCAN, parameters)]
+
+
+_OLDEST_UNHEARD = text("""
+    SELECT min(o.at) FROM link l
+    CROSS JOIN LATERAL (
+        SELECT id, at FROM operation WHERE subject = l.kind || ':cornerstone:' || l.cornerstone_id AND action = 'created'
+        ORDER BY number DESC LIMIT 1) o
+    LEFT JOIN LATERAL (SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
+    WHERE l.kind = :kind AND l.state = 'claimed' AND l.pairing = :pairing AND coalesce(last.outcome, 'unknown') = 'unknown'""")
+
+
+def oldest_unheard(conn: Connection, kind: str, *, pairing: str = PAIRING) -> datetime | None:
+    """Since when the other half of a claimed link may be there without our knowing."""
+    return conn.execute(_OLDEST_UNHEARD, {"kind": str(kind), "pairing": pairing}).scalar_one()
 
 
 _COUNT = text("SELECT kind, count(*) FROM link WHERE state = :state AND pairing = :pairing GROUP BY kind")

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from csod_pipelines.model.keys import Kind
 from csod_pipelines.store.provision import Urls
 from csod_pipelines_tests.acceptance.operate.little import variables_of
 from csod_pipelines_tests.acceptance.world import World, world
@@ -52,20 +54,35 @@ def run(here: World, *, seconds: float | None) -> int | None:
 def test_an_import_killed_at_random_moments_ends_like_one_that_nobody_disturbed(killed: tuple[World, int]) -> None:
     here, kills = killed
     others = {kind: len(here.administrate.rows(kind)) for kind in ("accounts", "contacts")}
+    marks = (here.administrate.last_request(), here.cornerstone.last_request())
+    for kind in (Kind.ORG_UNIT, Kind.PERSON):
+        here.engine.import_baseline(kind, mode="plan", owner="test")
+    once = pages_read(here, marks)
+    assert once, "the access log shows no lists"
+    marks = (here.administrate.last_request(), here.cornerstone.last_request())
     dice, dead = random.Random(7), 0
     for _ in range(kills):
         end = run(here, seconds=dice.uniform(FIRST_WRITE_SECONDS, LONGEST_SECONDS))
         dead += end is None
     assert dead, "nothing was killed: the import is too small for this test"
     assert run(here, seconds=None) == 0
+    twice = pages_read(here, marks) - once
+    assert twice.total() <= dead, f"pages read again after {dead} kills: {dict(twice)}"
     here.settle()
     _complete_and_once(here, "accounts", "ou", [row for row in here.cornerstone.rows("ous", type_id=DIVISION) if row["active"]], others)
     housed = [row for row in here.cornerstone.rows("users", active=True) if any(ou["type_id"] == DIVISION for ou in row["ous"])]
     _complete_and_once(here, "contacts", "user", housed, others)
     with here.house.database.read() as conn:
-        from sqlalchemy import text
-
         assert conn.execute(text("SELECT count(*) FROM link WHERE state <> 'live'")).scalar_one() == 0
+
+
+def pages_read(here: World, since: tuple[int, int]) -> Counter[str]:
+    """How often a page of each list of the import was asked for."""
+    lists = [
+        row["operation"] for row in here.administrate.requests(since[0]) if row["operation"].startswith(("ListAccounts", "ListContacts"))
+    ]
+    exports = [row["path"] for row in here.cornerstone.requests(since[1]) if "/dataexporter/" in row["path"]]
+    return Counter(lists + exports)
 
 
 def _complete_and_once(here: World, kind: str, word: str, wanted: list[dict[str, Any]], others: dict[str, int]) -> None:
@@ -76,3 +93,5 @@ def _complete_and_once(here: World, kind: str, word: str, wanted: list[dict[str,
     assert set(ours) == {str(row["id"]) for row in wanted}
     assert set(ours.values()) == {1}
     assert held[None] == others[kind], "a record was made, and made again"
+    made = sum(row["counts"].get(f"create {kind}", 0) for row in here.administrate.requests())
+    assert made == len(wanted), "the access log shows more creations than records"

@@ -60,16 +60,18 @@ class Vendor:
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
         """Access-log rows with an effect, log entries left out."""
-        answer = requests.get(f"{self.url}/_sandbox/requests", params={"since": since}, timeout=30)
-        return [row for row in answer.json() if row["effect"] not in ("none", "log")]
+        return [row for row in self.requests(since) if row["effect"] not in ("none", "log")]
+
+    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        """The access log."""
+        return requests.get(f"{self.url}/_sandbox/requests", params={"since": since}, timeout=30).json()
 
     def effects(self, kind: str, *, since: int = 0) -> list[dict[str, Any]]:
         """What was done to records of a kind, one by one: a request may change many."""
         return [effect for row in self.writes(since) for effect in row["effects"] if effect["kind"] == kind]
 
     def last_request(self) -> int:
-        rows = requests.get(f"{self.url}/_sandbox/requests", params={"since": 0}, timeout=30).json()
-        return max((row["seq"] for row in rows), default=0)
+        return max((row["seq"] for row in self.requests()), default=0)
 
     def advance(self, seconds: float) -> None:
         requests.post(f"{self.url}/_sandbox/clock", json={"advance": seconds}, timeout=30).raise_for_status()

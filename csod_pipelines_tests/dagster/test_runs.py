@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from csod_pipelines.defs import reporting
 from csod_pipelines.defs.jobs import LIVE_FLOWS
 from csod_pipelines.defs.reporting import STOPPED_TAG
 from csod_pipelines.engine.errors import FlowStopped
@@ -158,6 +159,16 @@ def test_the_import_applies_when_the_portal_is_named(launch: Launch, portal: str
         "administrate_learning_categories",
         "administrate_vendor_values",
     }
+
+
+def test_an_import_tells_in_its_run_how_fast_it_is_and_what_is_left(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reporting.PROGRESS_SECONDS <= 30
+    monkeypatch.setattr(reporting, "PROGRESS_SECONDS", 0)
+    result = launch("initial_import", ops={"import_baseline": {"mode": "apply", "portal": "acme"}})
+    told = [event.event_specific_data.asset_observation for event in events_of(result, "ASSET_OBSERVATION")]
+    (contacts,) = [seen for seen in told if seen.asset_key.path[-1] == "administrate_contacts"]
+    assert {"done_so_far", "left", "records_per_second", "limit_per_second", "share_of_limit"} <= set(contacts.metadata)
+    assert contacts.metadata["left"].value == 999
 
 
 @pytest.mark.parametrize("portal", ["", "acme-pilot", "csod"])

@@ -107,6 +107,9 @@ class AdministrateSystem:
     def changes(self, kind: Kind, cursor: str | None) -> ChangePage:
         return self._feeds.changes(kind, cursor)
 
+    def cursor_from(self, moment: datetime) -> str:
+        return self._feeds.cursor_from(moment)
+
     def enrollments_between(self, start: datetime, end: datetime) -> Iterator[Page]:
         raise Unsupported("administrate keeps no registration date of a learner; read the rosters of the month's events")
 

@@ -15,6 +15,7 @@ from csod_pipelines.systems.administrate.oauth import with_path
 from csod_pipelines.systems.administrate.operations import Document, Operations
 from csod_pipelines.systems.administrate.options import AdministrateOptions
 from csod_pipelines.systems.base import Refusal
+from csod_pipelines.systems.bookmarks import book
 from csod_pipelines.systems.contract import Contract
 from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused, Unauthorized
 from csod_pipelines.systems.transport import Answer, Call, Transport
@@ -90,19 +91,30 @@ class Client:
         given = data.get(namespace) or {}
         return data, [_row(given.get(f"r{number}"), f"r{number}", errors) for number in range(len(rows))]
 
-    def pages(self, name: str, variables: Mapping[str, Any]) -> Iterator[Connection]:
+    def pages(self, name: str, variables: Mapping[str, Any], *, kept: bool = False) -> Iterator[Connection]:
+        """``kept``: where a book is kept, pages that an earlier run listed come from there."""
+        notes = book.get() if kept else None
         after: str | None = None
-        for _ in range(MAX_PAGES):
-            page = self.page(name, variables, after=after)
-            yield page
-            if not page.has_next:
+        for raw, after in notes.kept(name) if notes is not None else ():
+            yield connection(raw, name)
+            if after is None:
                 return
-            after = page.end_cursor
+        for _ in range(MAX_PAGES):
+            raw = self._page(name, variables, after)
+            page = connection(raw, name)
+            after = page.end_cursor if page.has_next else None
+            if notes is not None:
+                notes.keep(name, raw, after)
+            yield page
+            if after is None:
+                return
         raise Malformed(f"administrate {name}: no end after {MAX_PAGES} pages")
 
     def page(self, name: str, variables: Mapping[str, Any], *, after: str | None = None) -> Connection:
-        data = self.run(name, {"first": self.options.page_size, **variables, "after": after})
-        return connection(data.get("page"), name)
+        return connection(self._page(name, variables, after), name)
+
+    def _page(self, name: str, variables: Mapping[str, Any], after: str | None) -> Any:
+        return self.run(name, {"first": self.options.page_size, **variables, "after": after}).get("page")
 
     def _post(
         self, document: Document, variables: Mapping[str, Any], *, timeout: float | None = None

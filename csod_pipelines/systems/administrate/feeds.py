@@ -80,7 +80,7 @@ class Feeds:
         order = {} if kind in UNORDERED else {"order": {"field": "id", "direction": "asc"}}
         listing: Listing | None = None
         tolerant = Tolerant(f"administrate {kind}")
-        for page in self._client.pages(LISTS[kind], order):
+        for page in self._client.pages(LISTS[kind], order, kept=True):
             if listing is None:
                 listing = Listing(page)
                 fresh = listing.nodes
@@ -121,6 +121,10 @@ class Feeds:
         start = Cursor.parse(cursor)
         since = start.since if start.resumed else start.since - timedelta(seconds=self._client.options.feed_overlap_seconds)
         return self._windows(kind, start, since=since, until=max(until, since + SECOND))
+
+    def cursor_from(self, moment: datetime) -> str:
+        """Where ``changes`` goes on from, for all that came after this moment of the vendor's clock."""
+        return Cursor(since=moment.replace(microsecond=0), told={}).text()
 
     def _windows(self, kind: Kind, start: Cursor, *, since: datetime, until: datetime) -> ChangePage:
         hints: dict[str, Hint] = {}

@@ -6,11 +6,12 @@ under status 200 is no JSON, which the transport already treats as a failed read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from csod_pipelines.systems.bookmarks import book
 from csod_pipelines.systems.cornerstone.calls import Portal, accepted, mapping, member
 from csod_pipelines.systems.errors import Malformed, Refused
 
@@ -48,6 +49,47 @@ class Exporter:
             if batch.next_link is None:
                 return
             batch = self.follow(name, batch.next_link)
+        raise Malformed(f"cornerstone {name}: no end after {MAX_PAGES} pages")
+
+    def kept_pages(self, name: str, content: Callable[[Sequence[Row]], list[Any]]) -> Iterator[list[Any]]:
+        """Of each page what ``content`` makes of it; where a book is kept, pages of an earlier run come from there."""
+        notes, link = book.get(), ""
+        if notes is not None:
+            for kept, link in notes.kept(name):  # noqa: B007
+                yield kept
+        for rows, following in self._from(name, link):
+            kept = content(rows)
+            if notes is not None:
+                notes.keep(name, kept, following)
+            yield kept
+
+    def pages_to_work(self, name: str) -> Iterator[Sequence[Row]]:
+        """Pages to be worked one after the other: whoever asks for the next has finished with this one. Where a book is kept, those
+        that an earlier run finished with do not come again."""
+        notes, link = book.get(), ""
+        if notes is not None:
+            for _, link in notes.kept(name):  # noqa: B007
+                pass
+        for rows, following in self._from(name, link):
+            yield rows
+            if notes is not None:
+                notes.keep(name, [], following)
+
+    def _from(self, name: str, link: str | None) -> Iterator[tuple[Sequence[Row], str | None]]:
+        """Each page with the link to the next. A link of long ago may lead nowhere any more: then all pages come, from the first."""
+        for number in range(MAX_PAGES):
+            if link is None:
+                return
+            try:
+                batch = self.follow(name, link) if link else self.first(name)
+            except Refused:
+                if number or not link:
+                    raise
+                if (notes := book.get()) is not None:
+                    notes.forget(name)
+                batch = self.first(name)
+            link = batch.next_link
+            yield batch.rows, link
         raise Malformed(f"cornerstone {name}: no end after {MAX_PAGES} pages")
 
     def first(self, name: str, *, track: bool = False, query: Mapping[str, str] | None = None) -> Batch:

@@ -59,22 +59,30 @@ class Scans:
                 yield shown
             return
         mine, pilot = self._portal.options.person_ou_type, self._portal.options.pilot_group
-        homes = Homes()
-        pilots: set[Any] | None = None if pilot is None else set()
-        for row in (row for page in self._exporter.pages("export.user_ou_core") for row in page if not removed(row)):
-            if row.get("ou_type_id") == mine:
-                homes.put(row["user_id"], row["ou_id"])
-            if pilots is not None and str(row["ou_id"]) == pilot:
-                pilots.add(row["user_id"])
-        for page in self._exporter.pages("export.users_core"):
+        homes, pilots = Homes(), None if pilot is None else set[Any]()
+
+        def told(page: Sequence[parse.Row]) -> list[Any]:
+            """Of 10,000 memberships the few that count: whose home, or whose pilot group, it is."""
+            rows = [row for row in page if not removed(row)]
+            at_home = [[row["user_id"], row["ou_id"]] for row in rows if row.get("ou_type_id") == mine]
+            return [at_home, [row["user_id"] for row in rows if pilot is not None and str(row["ou_id"]) == pilot]]
+
+        for at_home, in_pilot in self._exporter.kept_pages("export.user_ou_core", told):
+            for user_id, ou_id in at_home:
+                homes.put(user_id, ou_id)
+            if pilots is not None:
+                pilots.update(in_pilot)
+        for page in self._exporter.pages_to_work("export.users_core"):
             rows = (row for row in page if not removed(row))
             yield tolerant.records(rows, partial(_user, homes=homes, pilots=pilots))
 
     def _org_units(self, tolerant: Tolerant) -> Iterator[Sequence[Record]]:
         options = self._portal.options
         if self._exports():
-            for page in self._exporter.pages("export.ou_core"):
-                rows = (row for row in page if not removed(row) and row.get("type_id") in options.org_unit_types)
+            types = options.org_unit_types
+            for rows in self._exporter.kept_pages(
+                "export.ou_core", lambda page: [row for row in page if not removed(row) and row.get("type_id") in types]
+            ):
                 yield tolerant.records(rows, partial(parse.exported_ou, options=options))
             return
         for type_id in options.org_unit_types:
@@ -145,11 +153,8 @@ def _user(row: parse.Row, *, homes: Homes, pilots: set[Any] | None) -> Record:
 
 
 def _pages(batches: Iterable[Sequence[Record]], tolerant: Tolerant) -> Iterator[Page]:
-    """Rows may come again across pages and are told once. The last page says whether every row was seen."""
+    """Rows may come again across pages and are told once. The last page, which may be empty, says whether every row was seen."""
     seen = SeenIds()
-    waiting: tuple[Record, ...] | None = None
     for batch in batches:
-        if waiting is not None:
-            yield Page(records=waiting)
-        waiting = tuple(record for record in batch if seen.add(record.id))
-    yield Page(records=waiting or (), complete=not tolerant.skipped)
+        yield Page(records=tuple(record for record in batch if seen.add(record.id)))
+    yield Page(records=(), complete=not tolerant.skipped)
