@@ -49,7 +49,9 @@ def draft_for(ctx: Context, source: Record, desired: Any) -> Draft:
     return Draft(kind=source.key.kind, value=desired, marker=marker, facts=facts)
 
 
-def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -> End:
+def create_peer(ctx: Context, subject: str, source: Record, link: Link | None, *, unless: str | None = None) -> End:
+    """Pair the record with its counterpart, which is created where there is none. ``unless``: why it is no longer to be created
+    (somebody left meanwhile); then only what an attempt of unknown fate may have made is looked for."""
     target = source.key.system.peer
     terms = terms_for(ctx, source)
     desired = to_peer(source, terms)
@@ -70,7 +72,7 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     refused = _still_refused(ctx, target, link, inputs)
     if refused and ctx.dry:
         return End(disposition=Disposition.FAILED, reason="refused_before")
-    if ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE:
+    if unless is None and (ctx.dry or ctx.mode(intent.flow) is not Mode.LIVE):
         refuse_unless_live(ctx, intent)
     if link is None:
         link = _claim(ctx, subject, source, desired)
@@ -89,6 +91,9 @@ def create_peer(ctx: Context, subject: str, source: Record, link: Link | None) -
     if refused:
         return End(disposition=Disposition.FAILED, reason="refused_before")
     begun = _settle_unknown(ctx, subject)
+    if unless is not None:
+        _release(ctx, link)
+        return End(disposition=Disposition.IGNORED, reason=unless)
     return _create(ctx, source, draft, link, intent, inputs, begun=begun)
 
 

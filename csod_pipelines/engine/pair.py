@@ -63,9 +63,10 @@ def _unlinked(ctx: Context, subject: str, key: RecordKey, link: Link | None) -> 
         return ended(Disposition.IGNORED, "cannot_be_read", why=reading.why)
     if key.system not in DIRECTIONS[key.kind].creates:
         return ended(Disposition.IGNORED, "not_created_from_this_side")
-    if (reason := why_not_created(ctx, reading.record)) is not None:
+    reason = why_not_created(ctx, reading.record)
+    if reason is not None and not _begun(ctx, subject):
         return ended(Disposition.IGNORED, reason)
-    return create_peer(ctx, subject, reading.record, link)
+    return create_peer(ctx, subject, reading.record, link, unless=reason)
 
 
 def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, restore: bool) -> End:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
+
 from csod_pipelines.engine import pairing
 from csod_pipelines.engine.operate import By
 from csod_pipelines.engine.replay import replay
@@ -264,6 +266,18 @@ def test_a_user_edited_while_the_answer_of_its_creation_is_on_its_way_is_edited_
     stage.settle()
     contact = contact_of(stage, users[0])
     assert (contact["last_name"], contact["mobile"]) == ("Edited", "+49 151 7654321")
+    quiet(stage)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_somebody_who_left_before_the_answer_of_the_contacts_creation_was_found_out(stage: Stage, arrived: bool) -> None:
+    """Nobody is to be created any more, and the attempt of unknown fate stood open for ever (simulation, seed 274)."""
+    stage.administrate.fault("reset", match={"operation": "contact.createBatch"}, after_effect=arrived)
+    user = hire(stage, "Gone", "Soon", f"gone{arrived}@example.org")
+    stage.work()
+    stage.cornerstone.act("terminate", id=user["id"])
+    stage.settle()
+    assert [row["has_left_company"] for row in contacts_of(stage, user)] == ([True] if arrived else [])
     quiet(stage)
 
 
