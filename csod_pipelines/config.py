@@ -100,8 +100,8 @@ class EnrollmentSection(Section):
     """How people are registered: Learning Assignment API, or Transcript v1."""
     gather_seconds: float = Field(default=3.0, ge=0, le=60)
     """After the first change of a roster, how long what follows is gathered."""
-    historical_offerings: Literal["skip", "create"] = "skip"
-    """What the backfill does with an enrollment on a session that Administrate does not hold."""
+    historical_offerings: Literal["skip"] = "skip"
+    """What the backfill does with an enrollment on a session that Administrate does not hold: it lists it and leaves it alone."""
 
 
 class Results(Section):

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
+from typing import cast
 from urllib.parse import urlsplit
 
 from csod_pipelines.engine.engine import Engine
@@ -24,6 +25,7 @@ from csod_pipelines.systems.base import Clock, Seams, System
 from csod_pipelines.systems.cornerstone import CornerstoneOptions
 from csod_pipelines.systems.defaults import NoSeams, SystemClock
 from csod_pipelines.systems.errors import RateLimited
+from csod_pipelines.systems.insisting import Insisting
 
 #: A vendor call must fit into a lease of 30 s with a margin; batches of an import hold no unit, and may take longer.
 CALL_SECONDS = 20.0
@@ -96,7 +98,7 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
     shared = SharedBudget(database, clock, specs, lane=lambda: "live" if lane.get() == "live" else "batch")
     budget = PatientBudget(shared, clock=clock, guard=guard)
     options = {SystemName.ADMINISTRATE: administrate_options(settings), SystemName.CORNERSTONE: cornerstone_options(settings)}
-    return {
+    opened: dict[SystemName, System] = {
         SystemName.ADMINISTRATE: administrate.open(
             options[SystemName.ADMINISTRATE],
             budget=budget,
@@ -116,6 +118,7 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
             contract=registers[SystemName.CORNERSTONE],
         ),
     }
+    return {name: cast(System, Insisting(system)) for name, system in opened.items()}
 
 
 class PatientBudget:
@@ -223,7 +226,6 @@ def engine_options(settings: Settings) -> EngineOptions:
         sender=None if config.notifications.sender == "none" else SystemName(config.notifications.sender),
         user_name_is_email=config.new_user.user_name_from == "email",
         provider=config.catalogue.provider,
-        historical_offerings=config.enrollment.historical_offerings,
         submit_after_hours=config.results.submit_after_hours,
         gather_seconds=config.enrollment.gather_seconds,
         import_hands=config.limits.import_hands,

@@ -1,7 +1,7 @@
 """Historical enrollments of one month: transcript rows that Cornerstone registered then.
 
 Rows of sessions that Administrate holds are brought in step by the roster code, like any other. Rows of sessions it does
-not hold are listed by month and left alone, unless the settings ask for historical offerings. Nobody is messaged.
+not hold are listed by month and left alone. Nobody is messaged.
 """
 
 from __future__ import annotations

@@ -74,7 +74,6 @@ class EngineOptions:
     sender: SystemName | None = None
     user_name_is_email: bool = True
     provider: str | None = None
-    historical_offerings: str = "skip"
     submit_after_hours: float = 72.0
     settle_seconds: float = 5.0
     confirm_poll_seconds: float = 0.25

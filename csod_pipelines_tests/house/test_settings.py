@@ -83,7 +83,14 @@ def test_an_unknown_key_in_the_file_is_refused_by_its_full_name(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "content",
-    ["- a", "modes: {people_sync: maybe}", "brakes: {deactivations: {count: 0, percent: 5}}", "a: [", "flow: {linger_seconds: x}"],
+    [
+        "- a",
+        "modes: {people_sync: maybe}",
+        "brakes: {deactivations: {count: 0, percent: 5}}",
+        "a: [",
+        "flow: {linger_seconds: x}",
+        "enrollment: {historical_offerings: create}",
+    ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "c.yaml"

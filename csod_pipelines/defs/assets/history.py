@@ -27,8 +27,7 @@ _SPEC = dg.AssetSpec(
     tags={JOB_TAG: "historical_enrollments"},
     skippable=True,
     description="""Enrollments and results of one month as Cornerstone's transcripts hold them, on Administrate events of that time.
-Sessions that Administrate does not hold are listed and left alone, unless `enrollment.historical_offerings` says otherwise. Nobody is
-messaged; what a live flow wrote later is never overwritten.
+Sessions that Administrate does not hold are listed and left alone. Nobody is messaged; what a live flow wrote later is never overwritten.
 
 **Runs** when an operator starts it for one month or many. `mode: plan` writes nothing; `mode: apply` marks the month as done.
 

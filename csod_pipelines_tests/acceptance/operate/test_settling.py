@@ -195,7 +195,7 @@ def test_a_plan_lists_refusals_and_to_dos_apart_and_ends_with_zero(database_urls
         here.baseline(Kind.LOCATION, Kind.SUBJECT)
         here.settle()
         here.administrate.act("cancel_event", id=row["id"])
-        here.administrate.fault("result_failed_in_200", times=1, match={"operation": "contact.update"})
+        here.administrate.fault("result_failed_in_200", times=2, match={"operation": "contact.update"})
         edit(here, user["id"], "Refused")
         here.settle()
         answer = shell("plan", "--all", "--json")

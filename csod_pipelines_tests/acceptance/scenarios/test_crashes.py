@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from csod_pipelines.engine.guard import LEASE_SECONDS
@@ -165,6 +167,50 @@ def test_the_database_server_itself_is_restarted_in_the_middle_of_work(stage: St
         stage.house.engine.observe(force=True)
         come_to_grief(stage, Storm(at, restart))
         stage.settle()
+        check(number)
+    quiet(stage)
+
+
+def cut(stage: Stage, postgres: Postgres) -> None:
+    """As an administrator of the database does (AdminShutdown): every connection ends, whatever statement it is at."""
+    url = make_url(postgres.server.admin_url).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as conn:
+        ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        conn.execute(ends, [make_url(stage.urls.engine).database])
+    stage.house.database.engine.dispose()  # the stage's own house is nobody's victim
+
+
+def test_connections_to_the_database_are_cut_between_any_two_statements(stage: Stage, postgres: Postgres) -> None:
+    rounds = at_every_place(stage, *hiring(stage, "Cut"), lambda number: Storm(number, lambda: cut(stage, postgres)), step=3)
+    assert rounds > 8
+    quiet(stage)
+
+
+def test_connections_to_the_database_are_cut_in_the_middle_of_statements(stage: Stage, postgres: Postgres) -> None:
+    act, check = hiring(stage, "Midst")
+    for number in range(1, 13):
+        act(number)
+    stage.house.engine.observe(force=True)
+    over, griefs = threading.Event(), 0
+
+    def cutting() -> None:
+        for _ in range(40):
+            if over.wait(0.05):
+                return
+            cut(stage, postgres)
+
+    cutter = threading.Thread(target=cutting)
+    cutter.start()
+    try:
+        while come_to_grief(stage, Places()):
+            griefs += 1
+            assert griefs < 100
+    finally:
+        over.set()
+        cutter.join(timeout=60)
+    assert griefs, "nobody was hit"
+    stage.settle()
+    for number in range(1, 13):
         check(number)
     quiet(stage)
 

@@ -95,7 +95,7 @@ def test_an_account_created_in_administrate_becomes_a_unit_at_once(stage: Stage)
 def test_a_contact_of_an_account_that_was_refused_asks_ever_less_often_and_follows_once_the_account_is_mended(stage: Stage) -> None:
     """It asked each minute for ever, for itself and for whoever waits with it."""
     parent = make(stage, "Roof of a refused one")
-    stage.cornerstone.fault("status", match={"operation": "ous.create"}, status=400)
+    stage.cornerstone.fault("status", match={"operation": "ous.create"}, status=400, times=2)
     refused = stage.administrate.act("create_account", name="Refused", parent_account_id=account(stage, parent)["id"])
     for name in ("Wanda", "Walt"):
         email = f"{name}@example.org".lower()

@@ -56,7 +56,7 @@ def test_a_place_in_the_feeds_that_is_lost_means_a_full_scan_and_no_gap(stage: S
 def test_a_refusal_inside_a_200_is_told_once_and_sent_again_when_its_value_changes(stage: Stage) -> None:
     event = stage.event(places=9)
     stage.settle()
-    stage.cornerstone.fault("result_failed_in_200", match={"operation": "lo.update"})
+    stage.cornerstone.fault("result_failed_in_200", match={"operation": "lo.update"}, times=2)
     stage.administrate.act("edit_event", id=event.id, max_places=8)
     stage.settle()
     assert event.session["maximum_registration"] == 9

@@ -31,6 +31,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("timeout_after_effect", SOON),
     ("malformed", {}),
     ("truncated_200", {}),
+    ("result_failed_in_200", {}),
 )
 
 
