@@ -13,6 +13,7 @@ from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Draft
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
 from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
+from csod_pipelines.systems.insisting import Insisting
 from csod_pipelines_tests.systems.vendor import Vendor
 
 DIVISION = 2
@@ -83,6 +84,27 @@ def test_an_inactive_user_is_present_and_an_unknown_one_proves_nothing(c_system:
     value = present(c_system, Kind.PERSON, id).value
     assert isinstance(value, Person) and value.active is False
     assert isinstance(c_system.read(Kind.PERSON, "999999"), Unknown)
+
+
+def test_a_failed_inside_a_200_is_a_refusal_also_where_only_the_older_services_are_known_to_answer_so(
+    c_system: CornerstoneSystem, c_vendor: Vendor
+) -> None:
+    id = c_system.create(draft(7, division(c_vendor))).id
+    value = Person(first_name="Ada", last_name="Lovelace")
+    c_vendor.fault("result_failed_in_200", operation="employees.update", times=1)
+    with pytest.raises(Refused, match="Refused by an injected fault"):
+        c_system.update(Kind.PERSON, id, value, frozenset({"last_name"}))
+
+
+def test_a_refusal_is_believed_when_it_comes_twice(c_system: CornerstoneSystem, c_vendor: Vendor) -> None:
+    id = c_system.create(draft(7, division(c_vendor))).id
+    insisting, value = Insisting(c_system), Person(first_name="Ada", last_name="Lovelace")
+    c_vendor.fault("result_failed_in_200", operation="employees.update", times=1)
+    insisting.update(Kind.PERSON, id, value, frozenset({"last_name"}))
+    assert c_vendor.row("users", id)["last_name"] == "Lovelace"
+    c_vendor.fault("result_failed_in_200", operation="employees.update", times=2)
+    with pytest.raises(Refused):
+        insisting.update(Kind.PERSON, id, replace(value, last_name="King"), frozenset({"last_name"}))
 
 
 def test_a_refused_user_names_the_fields(c_system: CornerstoneSystem, c_vendor: Vendor) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csod_pipelines.systems.cornerstone.calls import Portal, accepted, mapping
+from csod_pipelines.systems.cornerstone.calls import Portal, mapping, taken
 from csod_pipelines.systems.errors import Indeterminate
 
 
@@ -37,7 +37,7 @@ class Assignments:
             "dueDate": None,
             "sendEmails": notify,
         }
-        answer = accepted(self._portal.write("POST", "assignments.create", body), "assignments.create")
+        answer = taken(self._portal.write("POST", "assignments.create", body), "assignments.create")
         data = answer.data.get("data") if isinstance(answer.data, dict) else None
         if not isinstance(data, dict) or data.get("assignmentId") is None:
             raise Indeterminate("cornerstone took an assignment without telling its id; it must be found by its title")

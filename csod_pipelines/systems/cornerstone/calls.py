@@ -94,6 +94,23 @@ def accepted(answer: Answer, operation: str) -> Answer:
     return answer
 
 
+def taken(answer: Answer, operation: str) -> Answer:
+    """The answer to a write. Raises Refused, also where the refusal comes inside a 200, as any generation of the API may do it."""
+    accepted(answer, operation)
+    if reasons := failures_within(answer):
+        said = "; ".join(reasons)
+        raise Refused(f"cornerstone refused {operation}: {said}", code="failed", status=answer.status, request_id=answer.request_id)
+    return answer
+
+
+def failures_within(answer: Answer) -> list[str]:
+    """Reasons of the rows that say they failed, whatever the answer's status."""
+    rows = answer.data.get("data") if isinstance(answer.data, dict) else None
+    held = rows if isinstance(rows, list) else [rows]
+    failed = [row for row in held if isinstance(row, dict) and row.get("Result") == "Failed"]
+    return [str(row.get("Reason") or "no reason given") for row in failed]
+
+
 def member(raw: Mapping[str, Any], name: str) -> Any:
     """A member whatever the case of its name: the vendor's pages spell some both ways."""
     return next((value for key, value in raw.items() if key.casefold() == name.casefold()), None)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from csod_pipelines.systems.cornerstone.calls import Portal, accepted, mapping
+from csod_pipelines.systems.cornerstone.calls import Portal, failures_within, mapping, taken
 from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused
 from csod_pipelines.systems.transport import Answer
 
@@ -74,12 +74,8 @@ class Legacy:
 
     def _write(self, method: str, name: str, record: Mapping[str, Any]) -> Row:
         answer = self._portal.write(method, name, {"data": {"record": [record]}})
-        accepted(answer, name)
-        row = self._row(answer, name)
-        if row.get("Result") == "Failed":
-            reason = str(row.get("Reason") or "no reason given")
-            raise Refused(f"cornerstone refused {name}: {reason}", code="failed", status=answer.status, request_id=answer.request_id)
-        return row
+        taken(answer, name)
+        return self._row(answer, name)
 
     def _row(self, answer: Answer, name: str) -> Row:
         raw = mapping(answer, name)
@@ -97,7 +93,7 @@ def _text(answer: Answer) -> str:
     raw = answer.data
     if not isinstance(raw, dict):
         return ""
-    error, rows = raw.get("error"), raw.get("data")
+    error = raw.get("error")
     error = error if isinstance(error, dict) else {}
-    reasons = [str(row.get("Reason")) for row in rows or () if isinstance(row, dict) and row.get("Result") == "Failed"]
+    reasons = failures_within(answer)
     return " ".join([str(error.get("message") or ""), str(error.get("details") or ""), *reasons])

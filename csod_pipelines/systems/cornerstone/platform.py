@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from csod_pipelines.systems.cornerstone.calls import Portal, accepted, mapping, member
+from csod_pipelines.systems.cornerstone.calls import Portal, mapping, member, taken
 from csod_pipelines.systems.errors import Indeterminate, Malformed
 
 Row = Mapping[str, Any]
@@ -30,7 +30,7 @@ class Platform:
         return self._created("employees.create", body)
 
     def update_employee(self, id: str, body: Mapping[str, Any]) -> None:
-        accepted(self._portal.write("PATCH", "employees.update", body, id=id), "employees.update")
+        taken(self._portal.write("PATCH", "employees.update", body, id=id), "employees.update")
 
     # ---- organizational units
 
@@ -49,7 +49,7 @@ class Platform:
 
     def update_ou(self, id: str, body: Mapping[str, Any]) -> None:
         """PATCH, never PUT: PUT replaces the record, and a field left out would be lost."""
-        accepted(self._portal.write("PATCH", "ous.update", body, id=id), "ous.update")
+        taken(self._portal.write("PATCH", "ous.update", body, id=id), "ous.update")
 
     def _one(self, name: str, *, id: str) -> Row | None:
         answer = self._portal.get(name, id=id)
@@ -76,7 +76,7 @@ class Platform:
         raise Malformed(f"cornerstone {name}: no end after {MAX_PAGES} pages")
 
     def _created(self, name: str, body: Mapping[str, Any]) -> str:
-        answer = accepted(self._portal.write("POST", name, body), name)
+        answer = taken(self._portal.write("POST", name, body), name)
         data = answer.data.get("data") if isinstance(answer.data, dict) else None
         id = data.get("id") if isinstance(data, dict) else None
         if id is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from csod_pipelines.systems.cornerstone.calls import Portal, accepted, refused
+from csod_pipelines.systems.cornerstone.calls import Portal, accepted, taken
 from csod_pipelines.systems.errors import Refused
 
 
@@ -30,10 +30,11 @@ class Transcripts:
 
     def _write(self, method: str, name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = self._portal.write(method, name, body)
-        if not answer.ok:
-            err = refused(answer, name)
+        try:
+            taken(answer, name)
+        except Refused as err:
             if "record not found" in str(err).casefold():
-                raise Refused(str(err), code="not_found", status=err.status, request_id=err.request_id)
-            raise err
+                raise Refused(str(err), code="not_found", status=err.status, request_id=err.request_id) from err
+            raise
         data = answer.data.get("data") if isinstance(answer.data, dict) else None
         return data if isinstance(data, dict) else {}

@@ -181,8 +181,8 @@ def cut(stage: Stage, postgres: Postgres) -> None:
 
 
 def test_connections_to_the_database_are_cut_between_any_two_statements(stage: Stage, postgres: Postgres) -> None:
-    rounds = at_every_place(stage, *hiring(stage, "Cut"), lambda number: Storm(number, lambda: cut(stage, postgres)), step=3)
-    assert rounds > 8
+    rounds = at_every_place(stage, *hiring(stage, "Cut"), lambda number: Storm(number, lambda: cut(stage, postgres)), step=6)
+    assert rounds > 4
     quiet(stage)
 
 
