@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from csod_pipelines.defs.jobs import GRACE_SECONDS
 from csod_pipelines.definitions import build_definitions
+from csod_pipelines.defs.jobs import GRACE_SECONDS
 from csod_pipelines.engine.errors import BrakeOn
 from csod_pipelines.house.hooks import install_webhooks
 from csod_pipelines.model.keys import Kind, SystemName
