@@ -47,8 +47,13 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
     """Import one kind. ``ctx.dry``: counts what would be created, matched, parked or left out, tells ``plan`` of each record, and
     writes nothing."""
     ctx.flow = Flow.IMPORT
+
+    def told() -> None:
+        if progress is not None:
+            progress(ctx.totals)
+
     with bookmarked(ctx, kind) as resumed:
-        known = list_known(ctx, kind)
+        known = list_known(ctx, kind, told)
         try:
             if resumed:
                 _take_up(ctx, kind, known)
@@ -59,8 +64,8 @@ def import_kind(ctx: Context, kind: Kind, *, progress: Callable[[Totals], None] 
                 for wave in _waves(ctx, kind, plan):
                     for batch in _batches(wave):
                         hands.give(partial(_patiently, kind=kind, batch=batch, known=known, hooks=hooks, plan=plan))
-                        if progress is not None:
-                            progress(ctx.totals)
+                        told()
+                    told()
                     hands.gather()  # parents are complete before their children; a page before the next one is asked for
                 hands.each(lambda hand: _finish(hand, kind))
         finally:

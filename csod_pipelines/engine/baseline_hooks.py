@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from csod_pipelines.engine.context import Context
+from csod_pipelines.engine.observe import feed_names
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import checkpoints
@@ -42,9 +43,11 @@ class Hooks:
     def rest(self) -> None:
         system = self._ctx.systems[A]
         with self._lock:
-            if self._done or not self._slugs or not isinstance(system, HasHooks):
+            if self._done:
                 return
             self._done = True
+            if not self._slugs or not isinstance(system, HasHooks):
+                return
             try:
                 active = system.active_hooks(self._slugs)
                 if active:
@@ -55,13 +58,15 @@ class Hooks:
                 self._ctx.totals.done[f"webhooks stay on: {err}"[:200]] += 1
 
     def wake(self) -> None:
-        """Also those that an import left behind that was killed."""
+        """Also those that an import left behind that was killed. What they did not tell meanwhile, the feeds tell next."""
         system, slugs = self._ctx.systems[A], _resting(self._ctx)
-        if not slugs or not isinstance(system, HasHooks):
-            return
-        system.set_hooks(slugs, active=True)
-        with self._ctx.database.begin() as conn:
-            checkpoints.put(conn, RESTING, {"slugs": []})
+        if slugs and isinstance(system, HasHooks):
+            system.set_hooks(slugs, active=True)
+            with self._ctx.database.begin() as conn:
+                checkpoints.put(conn, RESTING, {"slugs": []})
+        if self._done:
+            with self._ctx.database.begin() as conn:
+                checkpoints.make_due(conn, feed_names())
 
 
 def _resting(ctx: Context) -> list[str]:

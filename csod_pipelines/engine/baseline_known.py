@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -82,11 +82,11 @@ class Known:
             staging.clear(conn, self.run)
 
 
-def list_known(ctx: Context, kind: Kind) -> Known:
-    """Everything that Administrate shows of a kind, staged anew."""
+def list_known(ctx: Context, kind: Kind, told: Callable[[], None] = lambda: None) -> Known:
+    """Everything that Administrate shows of a kind, staged anew. ``told`` is called after each page."""
     known = Known(kind, run=f"import:known:{kind}" + (f":{ctx.ids()}" if ctx.dry else ""))
     known.forget(ctx)  # what an import that was killed left there
-    _list(ctx, known)
+    _list(ctx, known, told)
     refuse_empty_side(ctx, kind, A, known.rows)
     return known
 
@@ -97,7 +97,7 @@ def look_since(ctx: Context, known: Known, moment: datetime) -> None:
     if not isinstance(system, TellsSince) or known.kind not in TOLD_BY_FEED:
         token = book.set(None)
         try:
-            _list(ctx, known)
+            _list(ctx, known, lambda: None)
         finally:
             book.reset(token)
         return
@@ -110,9 +110,10 @@ def look_since(ctx: Context, known: Known, moment: datetime) -> None:
         cursor, more = page.cursor, page.more
 
 
-def _list(ctx: Context, known: Known) -> None:
+def _list(ctx: Context, known: Known, told: Callable[[], None]) -> None:
     for page in ctx.systems[A].scan(known.kind):
         known.stage(ctx, page.records)
+        told()
 
 
 def _ways(ctx: Context, kind: Kind, records: Sequence[Record]) -> Iterator[StagedRow]:

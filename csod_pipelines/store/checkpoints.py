@@ -42,3 +42,11 @@ def put(conn: Connection, name: str, value: Mapping[str, Any], next_due_seconds:
 def due(conn: Connection, names: Sequence[str]) -> list[str]:
     """Those whose time has come, in the order given. What was never stored, or without a time, is due."""
     return list(conn.execute(_DUE, {"names": list(names)}).scalars())
+
+
+_MAKE_DUE = text("UPDATE checkpoint SET next_due = app_now() WHERE name = ANY(CAST(:names AS text[]))")
+
+
+def make_due(conn: Connection, names: Sequence[str]) -> None:
+    """Their time has come; what was never stored is due anyway."""
+    conn.execute(_MAKE_DUE, {"names": list(names)})

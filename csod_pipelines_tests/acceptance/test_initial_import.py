@@ -7,8 +7,10 @@ from typing import cast
 
 import pytest
 
+from csod_pipelines.engine.observe import feed_names
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Kind, SystemName
+from csod_pipelines.store import checkpoints
 from csod_pipelines.store.provision import Urls
 from csod_pipelines.systems.administrate import AdministrateSystem, webhooks
 from csod_pipelines_tests.acceptance.world import World, world
@@ -116,3 +118,17 @@ def test_webhooks_of_what_is_written_rest_during_an_import_and_the_others_do_not
     both.engine.import_baseline(Kind.PERSON, mode="apply", owner="test", progress=look)
     assert before - seen[0] == {"contact_created", "contact_updated"} & before
     assert active() == before
+
+
+def test_after_an_import_every_feed_is_due_at_once_from_where_it_was(both: World) -> None:
+    both.engine.observe(force=True)
+    names = feed_names()
+    with both.house.database.begin() as conn:
+        begun = {name: found.value for name in names if (found := checkpoints.get(conn, name)) is not None}
+        for name, value in begun.items():
+            checkpoints.put(conn, name, value, 3_600)
+        assert not set(begun) & set(checkpoints.due(conn, names))
+    both.engine.import_baseline(Kind.ORG_UNIT, mode="apply", owner="test")
+    with both.house.database.read() as conn:
+        assert checkpoints.due(conn, names) == names
+        assert {name: checkpoints.get(conn, name).value for name in begun} == begun  # pyright: ignore[reportOptionalMemberAccess]

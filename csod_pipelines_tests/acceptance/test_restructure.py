@@ -17,6 +17,7 @@ import yaml
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.store.provision import Urls
 from csod_pipelines_tests.acceptance.world import CONFIG, World, world
+from csod_pipelines_tests.bench.importing import without_limits
 
 DIVISION = 2
 HELD_OUT_SEED = 4711
@@ -140,3 +141,28 @@ def test_people_who_change_their_division_move_their_contacts_and_nothing_else_i
     moved = {row["external_ids"]["csod:sandbox:user"]: row for row in here.administrate.rows("contacts") if row["external_ids"]}
     assert all(moved[str(user["id"])]["account_id"] == homes[target]["id"] for user in people)
     assert Counter(row["id"] for row in writes) == Counter(moved[str(user["id"])]["id"] for user in people)
+
+
+@pytest.mark.full
+def test_five_thousand_people_who_change_their_division_move_their_contacts_fifty_to_a_request(database_urls: Urls, tmp_path: Path) -> None:
+    size = {**SIZE, "users": 5_400}
+    with world(database_urls, tmp_path, cornerstone=size, CONFIG=str(without_limits(tmp_path))) as made:
+        made.administrate.configure(rate_limit_requests=None)
+        made.cornerstone.configure(limits="off")
+        made.baseline()
+        made.settle()
+        homes = accounts(made)
+        first, second = list(homes)[:2]
+        people = [user for user in made.cornerstone.rows("users", active=True) if user["ous"] and "svc" not in str(user["external_id"])]
+        moved = {}
+        for user in people[:5_000]:
+            target = second if any(ou["id"] == first for ou in user["ous"]) else first
+            made.cornerstone.act("edit_user", id=user["id"], ous=[{"id": target, "type_id": DIVISION}])
+            moved[str(user["id"])] = homes[target]["id"]
+        mark = made.administrate.last_request()
+        made.engine.reconcile(Kind.PERSON, mode="apply", owner="test")
+        writes = [row for row in made.administrate.writes(since=mark) if "update contacts" in row["counts"]]
+        assert sum(row["counts"]["update contacts"] for row in writes) == len(moved) == 5_000
+        assert len(writes) == 100
+        contacts = {row["external_ids"].get("csod:sandbox:user"): row["account_id"] for row in made.administrate.rows("contacts")}
+        assert {id: contacts[id] for id in moved} == moved

@@ -72,6 +72,7 @@ class Scans:
                 homes.put(user_id, ou_id)
             if pilots is not None:
                 pilots.update(in_pilot)
+            yield ()  # whoever follows the scan may tell how it goes on
         for page in self._exporter.pages_to_work("export.users_core"):
             rows = (row for row in page if not removed(row))
             yield tolerant.records(rows, partial(_user, homes=homes, pilots=pilots))
