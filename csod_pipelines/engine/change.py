@@ -23,7 +23,7 @@ from csod_pipelines.sync.directions import DIRECTIONS
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import Change, edited_since, part_pairs, plan_change
 from csod_pipelines.sync.translate import natural_key, to_peer
-from csod_pipelines.systems.errors import Refused
+from csod_pipelines.systems.errors import Indeterminate, Refused, Transient
 
 
 def read_present(ctx: Context, link: Link, system: SystemName) -> Record:
@@ -32,6 +32,14 @@ def read_present(ctx: Context, link: Link, system: SystemName) -> Record:
     if not isinstance(reading, Present):
         raise Later("peer_cannot_be_read", seconds=30)
     return reading.record
+
+
+def read_back(ctx: Context, link: Link, system: SystemName) -> Record:
+    """What was just written, as it is kept. That it cannot be read does not mean that nothing was written."""
+    try:
+        return read_present(ctx, link, system)
+    except Transient as err:
+        raise Indeterminate(f"it was written, and then could not be read: {err}", request_id=err.request_id) from err
 
 
 def bring_in_step(
@@ -141,7 +149,7 @@ def _write(
             opened.append(op.id)
             close_leftovers_but(ctx, subject, op.id)
             written = ctx.systems[peer.key.system].update(peer.key.kind, peer.id, value, sent)
-            fresh = written.record or read_present(ctx, link, peer.key.system)
+            fresh = written.record or read_back(ctx, link, peer.key.system)
             meanwhile = changed(image_of(fresh), image_of(peer)) - sent  # edited there since we read: for the reconciliation to see
             with ctx.database.begin() as conn:
                 _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile)

@@ -24,7 +24,17 @@ from csod_pipelines.engine.sentences import AT_A_LIMIT, limit_params, limit_reas
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition, Mode, OperationOutcome
 from csod_pipelines.store import ledger
-from csod_pipelines.systems.errors import Forbidden, Indeterminate, LeaseLost, Permanent, RateLimited, Refused, Unauthorized, Unavailable
+from csod_pipelines.systems.errors import (
+    Forbidden,
+    Indeterminate,
+    LeaseLost,
+    Malformed,
+    Permanent,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    Unavailable,
+)
 
 FORBIDDEN_PAUSE_SECONDS = 900.0
 UNAVAILABLE_PAUSE_SECONDS = 5.0
@@ -232,8 +242,8 @@ def operations(ctx: Context, intents: Sequence[Intent]) -> Iterator[list[Operati
     except Unavailable as err:
         _close_all(ctx, opened, OperationOutcome.NOT_SENT, "vendor_down", err)
         raise Later("vendor_down") from err
-    except Indeterminate as err:
-        _close_all(ctx, opened, OperationOutcome.UNKNOWN, "answer_lost", err)
+    except (Indeterminate, Malformed) as err:  # malformed: of a read before the write, or after it; who looks next will see
+        _close_all(ctx, opened, OperationOutcome.UNKNOWN, "answer_lost" if isinstance(err, Indeterminate) else "answer_not_understood", err)
         raise Later("answer_lost", seconds=ctx.options.settle_seconds) from err
     except Unauthorized as err:
         _close_all(ctx, opened, OperationOutcome.NOT_SENT, "credentials_refused", err)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from csod_pipelines.engine.change import read_back
 from csod_pipelines.engine.context import Context, End, key_on
 from csod_pipelines.engine.operations import Intent, operation, refused_end
 from csod_pipelines.model.keys import Flow, Kind, SystemName
@@ -93,7 +94,7 @@ def _write(
         with operation(ctx, intent) as op:
             ids = (op.id,)
             ctx.systems[C].update(Kind.PERSON, user.id, value, fields)
-            fresh = _present(ctx, link, C) or user
+            fresh = read_back(ctx, link, C)
             with ctx.database.begin() as conn:
                 for record, system in ((contact, A), (fresh, C)):
                     image = image_of(record)

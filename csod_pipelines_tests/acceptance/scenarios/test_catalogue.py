@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -119,6 +120,37 @@ def test_a_read_refused_inside_a_200_for_no_known_reason_is_tried_again_and_is_n
     stage.settle()
     assert event.session["maximum_registration"] == 7
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    quiet(stage)
+
+
+def test_a_change_that_was_written_and_could_not_be_read_back_was_not_left_unsent(stage: Stage) -> None:
+    """The vendor went down between the two: the ledger said that nothing had been sent."""
+    event = stage.event(places=12)
+    stage.settle()
+    stage.administrate.act("edit_event", id=event.id, max_places=7)
+    stage.cornerstone.fault("slow", match={"operation": "lo.update"}, seconds=3)
+    worker = threading.Thread(target=stage.work)
+    worker.start()
+    while not stage.cornerstone.faults()[0]["used"]:
+        worker.join(0.05)
+    stage.cornerstone.fault("reset", match={"operation": "lo.details"}, times=9)
+    worker.join()
+    assert (event.session["maximum_registration"], stage.operations(what="updated: Cornerstone session")[0]["outcome"]) == (7, "unknown")
+    stage.cornerstone.clear_faults()
+    stage.settle()
+    assert stage.operations(what="updated: Cornerstone session")[0]["outcome"] == "success"
+    quiet(stage)
+
+
+def test_a_template_before_its_audience_could_be_read_is_created_afterwards(stage: Stage) -> None:
+    """A read within a creation that answered nonsense was remembered as the refusal of the creation (simulation, seed 293)."""
+    made = template(stage, "NONSENSE-1")
+    stage.cornerstone.fault("malformed", match={"operation": "ous.list"})
+    stage.administrate.act("publish_template", id=made["id"])
+    stage.work(stage.another_house())  # this one has looked for the audience before
+    assert stage.cornerstone.faults()[0]["used"]
+    stage.settle()
+    assert course(stage, "NONSENSE-1")["active"]
     quiet(stage)
 
 
