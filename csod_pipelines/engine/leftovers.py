@@ -1,7 +1,7 @@
 """Operations of a roster that were left without an end by a crash or a lost answer.
 
 Whoever holds the unit's lease is alone with it, and has just read both rosters: what an earlier attempt became is what they show.
-A registration that Cornerstone still carries out is no leftover; its operation ends when the roster confirms it.
+A registration that Cornerstone still carries out is no leftover; its operation ends when the roster shows it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from csod_pipelines.model.outcomes import OperationOutcome
 from csod_pipelines.model.records import Enrollment, EnrollmentState, Record
 from csod_pipelines.store import ledger, links
 from csod_pipelines.store.ledger import OpenOperation
+from csod_pipelines.store.links import Link
 
 
 def settle_leftovers(ctx: Context, subject: str, seats: Sequence[Seat]) -> None:
     with ctx.database.read() as conn:
         left = ledger.open_operations(conn, subject)
-        fresh = [links.by_id(conn, seat.link.id) for seat in seats if left and seat.link is not None]
-    awaited = {link.facts.get("operation") for link in fresh if link is not None and link.facts.get("pending")}
+        fresh = [(seat, links.by_id(conn, seat.link.id)) for seat in seats if left and seat.link is not None]
+    awaited = {link.facts.get("operation") for seat, link in fresh if link is not None and _awaits(seat, link)}
     left = [op for op in left if str(op.id) not in awaited]
     if not left:
         return
@@ -43,6 +44,11 @@ def settle_leftovers(ctx: Context, subject: str, seats: Sequence[Seat]) -> None:
                 params={},
                 detail="settled by looking at both rosters",
             )
+
+
+def _awaits(seat: Seat, link: Link) -> bool:
+    """Cornerstone shows no answer yet; or it holds a request, or a place on the waiting list."""
+    return bool(link.facts.get("pending")) and (seat.row is None or seat.held or seat.row.id == link.facts.get("before"))
 
 
 def _id(record: Record | None) -> str | None:

@@ -292,6 +292,24 @@ def test_registering_after_the_end_is_reported_and_not_sent(stage: Stage) -> Non
     quiet(stage)
 
 
+def test_a_registration_carried_out_after_its_learner_was_cancelled_and_the_session_had_ended_has_an_end(stage: Stage) -> None:
+    """Nothing may be withdrawn any more, and its operation stood open for ever (simulation, seed 1014)."""
+    event, person = stage.event(), stage.person()
+    stage.settle()
+    stage.cornerstone.configure(assignment_delay_seconds=8 * 86_400)
+    event.register(person)
+    stage.work()
+    stage.administrate.act("cancel_learner", id=event.learner(person)["id"])
+    event.end()
+    stage.clock.travel(2 * 86_400)
+    stage.settle()
+    stage.cornerstone.configure(assignment_delay_seconds=0.2)
+    assert event.status(person) == "Registered"
+    (registered,) = [row for row in stage.operations() if row["what"].startswith("registered")][:1]
+    assert registered["outcome"] == "success"
+    quiet(stage)
+
+
 def test_twenty_registrations_at_once_cost_a_handful_of_calls(stage: Stage) -> None:
     event = stage.event(places=30)
     stage.settle()
