@@ -51,6 +51,7 @@ def run(here: World, *, seconds: float | None) -> int | None:
             return None
 
 
+@pytest.mark.timeout(1_800)
 def test_an_import_killed_at_random_moments_ends_like_one_that_nobody_disturbed(killed: tuple[World, int]) -> None:
     here, kills = killed
     others = {kind: len(here.administrate.rows(kind)) for kind in ("accounts", "contacts")}

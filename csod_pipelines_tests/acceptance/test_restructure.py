@@ -144,6 +144,7 @@ def test_people_who_change_their_division_move_their_contacts_and_nothing_else_i
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1_200)
 def test_five_thousand_people_who_change_their_division_move_their_contacts_fifty_to_a_request(database_urls: Urls, tmp_path: Path) -> None:
     size = {**SIZE, "users": 5_400}
     with world(database_urls, tmp_path, cornerstone=size, CONFIG=str(without_limits(tmp_path))) as made:
