@@ -313,15 +313,17 @@ def test_a_contact_refused_because_its_unit_is_closed_becomes_a_user_once_the_un
     stage.reconcile(Kind.ORG_UNIT)
     home = next(row for row in stage.administrate.rows("accounts") if row["external_ids"].get(f"{PORTAL}:ou") == str(unit))
     stage.cornerstone.act("deactivate_ou", id=unit)
-    stage.administrate.act("create_contact", first_name="Ina", last_name="Closed", email_address="ina@example.org", account_id=home["id"])
+    stage.administrate.act(
+        "create_contact", first_name="Ina", last_name="Doors", email_address="doors.closed@example.org", account_id=home["id"]
+    )
     stage.settle()
-    assert not stage.cornerstone.rows("users", primary_email="ina@example.org")
+    assert not stage.cornerstone.rows("users", primary_email="doors.closed@example.org")
     stage.reconcile(Kind.ORG_UNIT)
     quiet(stage)
     stage.cornerstone.act("reactivate_ou", id=unit)
     stage.settle()
     stage.reconcile(Kind.ORG_UNIT, Kind.PERSON)
-    assert stage.cornerstone.row("users", primary_email="ina@example.org")["ous"] == [{"id": unit, "type_id": DIVISION}]
+    assert stage.cornerstone.row("users", primary_email="doors.closed@example.org")["ous"] == [{"id": unit, "type_id": DIVISION}]
     quiet(stage)
 
 
