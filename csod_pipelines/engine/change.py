@@ -152,6 +152,8 @@ def _write(
             fresh = written.record or read_back(ctx, link, peer.key.system)
             meanwhile = changed(image_of(fresh), image_of(peer)) - sent  # edited there since we read: for the reconciliation to see
             with ctx.database.begin() as conn:
+                if fresh.id != peer.id:  # a value of a field is known by its text alone
+                    links.bind(conn, link.id, system=fresh.key.system, id=fresh.id, state=link.state)
                 _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile)
                 if cancelling or (isinstance(owner.value, Offering) and "max_places" in sent):
                     # everybody is withdrawn; or a place was added, for which somebody may have been waiting

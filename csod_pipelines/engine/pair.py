@@ -22,6 +22,7 @@ from csod_pipelines.store.links import Link
 from csod_pipelines.sync.directions import DIRECTIONS, LIVE_UPDATES
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import MAPPED
+from csod_pipelines.sync.translate import Terms, to_peer
 
 
 def ended(disposition: Disposition, reason: str, **params: Any) -> End:
@@ -96,7 +97,7 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
             return ended(Disposition.UNCHANGED, "already_in_step")
         if kind not in LIVE_UPDATES and _base(bases, owner_side) is not None:
             return ended(Disposition.IGNORED, "changed_by_daily_reconciliation", fields=sorted(moved))
-    peer = _read_peer(ctx, key_on(link, owner_side.peer))
+    peer = _read_peer(ctx, link, owner)
     return bring_in_step(ctx, subject, link, owner=owner, peer=peer, bases=bases, restore=restore)
 
 
@@ -125,14 +126,30 @@ def _peer_hinted(ctx: Context, link: Link, bases: Mapping[str, images.Image], ke
     return ended(Disposition.IGNORED, "owned_by_the_other_side", fields=sorted(moved))
 
 
-def _read_peer(ctx: Context, key: RecordKey) -> Record:
+def _read_peer(ctx: Context, link: Link, owner: Record) -> Record:
     """Deleted or merged away on the side without the right to end it: a person pairs the owner's record anew, or ends the pair."""
+    key = key_on(link, owner.key.system.peer)
     reading = ctx.read(key)
     if isinstance(reading, Present):
         return reading.record
+    if isinstance(reading, Gone) and (renamed := _renamed(ctx, link, owner)) is not None:
+        return renamed
     if isinstance(reading, Unknown):
         raise Later("peer_cannot_be_read")
     raise Parked("peer_gone", {"evidence": reading.evidence, "id": key.id})
+
+
+def _renamed(ctx: Context, link: Link, owner: Record) -> Record | None:
+    """A value of a field is known by its text alone. Where the answer of our renaming was lost, it is there under its new text."""
+    if owner.key.kind is not Kind.PROVIDER:
+        return None
+    found = ctx.systems[owner.key.system.peer].find(owner.key.kind, to_peer(owner, Terms(refs={})))
+    if len(found) != 1:
+        return None
+    if not ctx.dry:
+        with ctx.database.begin() as conn:
+            links.bind(conn, link.id, system=found[0].key.system, id=found[0].id, state=link.state)
+    return found[0]
 
 
 def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
@@ -144,5 +161,5 @@ def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
     peer_id = id_on(reopened, owner.key.system.peer)
     if peer_id is None:
         return create_peer(ctx, subject, owner, reopened)
-    peer = _read_peer(ctx, key_on(reopened, owner.key.system.peer))
+    peer = _read_peer(ctx, reopened, owner)
     return bring_in_step(ctx, subject, reopened, owner=owner, peer=peer, bases={}, restore=True)

@@ -168,3 +168,18 @@ def test_locations_subjects_and_vendors_follow_daily(stage: Stage) -> None:
     stage.settle()
     stage.reconcile(Kind.LOCATION, Kind.SUBJECT, Kind.PROVIDER)
     quiet(stage)
+
+
+def test_a_vendor_whose_renaming_was_not_answered_is_found_under_its_new_name(stage: Stage) -> None:
+    """A value of a field is known by its text alone, so it seemed to be gone (simulation, seed 266)."""
+    vendor = stage.cornerstone.act("create_provider", name="Silent Academy")
+    stage.clock.travel(REPORTING_LAG_SECONDS)
+    stage.reconcile(Kind.PROVIDER)
+    stage.cornerstone.act("edit_provider", id=vendor["id"], name="Silent Academy Ltd")
+    stage.clock.travel(REPORTING_LAG_SECONDS)
+    stage.administrate.fault("reset", match={"operation": "customFields.updateGlobalCustomDefinition"}, after_effect=True)
+    stage.reconcile(Kind.PROVIDER)
+    assert stage.administrate.faults()[0]["used"]
+    stage.settle()
+    assert stage.operations(outcome="unknown") == []
+    quiet(stage)
