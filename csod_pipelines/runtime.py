@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -79,7 +80,7 @@ def open_house(settings: Settings, *, run_id: str = "", seams: Seams | None = No
         raise
     engine = Engine(
         database=database,
-        systems=systems,
+        systems=insisting(systems),
         options=engine_options(settings),
         clock=clock,
         seams=seams,
@@ -98,7 +99,7 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
     shared = SharedBudget(database, clock, specs, lane=lambda: "live" if lane.get() == "live" else "batch")
     budget = PatientBudget(shared, clock=clock, guard=guard)
     options = {SystemName.ADMINISTRATE: administrate_options(settings), SystemName.CORNERSTONE: cornerstone_options(settings)}
-    opened: dict[SystemName, System] = {
+    return {
         SystemName.ADMINISTRATE: administrate.open(
             options[SystemName.ADMINISTRATE],
             budget=budget,
@@ -118,7 +119,11 @@ def open_systems(settings: Settings, *, database: Database, guard: LeaseGuard, c
             contract=registers[SystemName.CORNERSTONE],
         ),
     }
-    return {name: cast(System, Insisting(system)) for name, system in opened.items()}
+
+
+def insisting(systems: Mapping[SystemName, System]) -> dict[SystemName, System]:
+    """As the engine writes to them: a refusal is believed when it comes twice."""
+    return {name: cast(System, Insisting(system)) for name, system in systems.items()}
 
 
 class PatientBudget:

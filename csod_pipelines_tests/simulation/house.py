@@ -61,7 +61,7 @@ class WorkerHouse:
         self._wire(Wire(worker, {port: vendors[name] for port, name in PORTS.items()}, dice=self.dice, before=self._hold_leases))
         self.engine = Engine(
             database=self.database,
-            systems=self.systems,
+            systems=runtime.insisting(self.systems),
             options=replace(runtime.engine_options(settings), import_hands=1),  # one thread: a seed must play the same again
             clock=clock,
             seams=seams,
