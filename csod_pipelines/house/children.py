@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+KILLED_SECONDS = 5.0
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 2_000
@@ -113,16 +114,26 @@ class Children:
 def end_groups(groups: Sequence[int], *, urgent: Callable[[], bool] = lambda: False, reap: Iterable[subprocess.Popen[bytes]] = ()) -> None:
     processes = list(reap)
     _signal(groups, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
+    if _gone(groups, processes, seconds=GRACE_SECONDS, urgent=urgent):
+        return
+    _signal(groups, signal.SIGKILL)
+    for process in processes:
+        process.wait()
+    _gone(groups, processes, seconds=KILLED_SECONDS)
+
+
+def _gone(
+    groups: Sequence[int], processes: Iterable[subprocess.Popen[bytes]], *, seconds: float, urgent: Callable[[], bool] = lambda: False
+) -> bool:
+    """Wait until nobody of these groups is left. On a busy machine a killed process takes its time to die."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not urgent():
         for process in processes:
             process.poll()
         if not any(members(group) for group in groups):
-            return
+            return True
         time.sleep(POLL_SECONDS)
-    _signal(groups, signal.SIGKILL)
-    for process in processes:
-        process.wait()
+    return False
 
 
 def end_left_behind(rows: Iterable[Mapping[str, Any]]) -> list[str]:
