@@ -45,6 +45,7 @@ def check(play: Play, house: WorkerHouse) -> None:
         deliveries_add_up(conn, play.stage.mail.stored)
         nothing_is_left_open(conn, play.vendors[C])
         nobody_waits(conn)
+        nobody_was_given_up(conn)
         exchanges_match(conn, play.vendors)
     tables.people(play.vendors, explained, hold)
     tables.units(play.vendors, explained, hold)
@@ -168,6 +169,15 @@ _OPEN = """
     FROM operation o LEFT JOIN operation_intent i ON i.operation_id = o.id LEFT JOIN LATERAL (
         SELECT * FROM operation_outcome x WHERE x.operation_id = o.id ORDER BY x.number DESC LIMIT 1) u ON true
     WHERE u.outcome IS NULL OR u.outcome = 'unknown' ORDER BY o.number"""
+
+
+def nobody_was_given_up(conn: Connection) -> None:
+    """Promise 7: Cornerstone's users and units are made inactive, never deleted, so that nothing it answers is proof of an end."""
+    rows = conn.execute(
+        text("SELECT kind, cornerstone_id FROM link WHERE kind IN ('person', 'org_unit') AND (state = 'tombstone' OR generation > 1)")
+    )
+    given_up = [tuple(row) for row in rows]
+    hold(not given_up, f"pairs were ended although Cornerstone deletes nobody: {given_up}")
 
 
 def nobody_waits(conn: Connection) -> None:

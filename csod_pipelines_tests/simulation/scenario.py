@@ -142,7 +142,7 @@ def _strikes(dice: random.Random) -> tuple[Strike, ...]:
 def _strike(dice: random.Random, kind: str) -> Strike:
     if kind == "hidden":
         # What a service account without the constraint sees of a single user or unit: nothing, which proves nothing.
-        return Strike("cornerstone", kind, dice.choice((0.1, 0.4)), (("method", "GET"), ("path", "/services/api/x/users/v2/employees/*")))
+        return Strike("cornerstone", kind, dice.choice((0.2, 0.6)), (("method", "GET"), ("path", "/services/api/x/*/v*/*/[0-9]*")))
     side = dice.choice(("administrate", "cornerstone"))
     if dice.random() < 0.35:
         return Strike(side, kind, dice.choice((0.03, 0.1)))
