@@ -102,9 +102,13 @@ def _linked(ctx: Context, subject: str, link: Link, sides: frozenset[str], *, re
 
 
 def _begun(ctx: Context, subject: str) -> bool:
-    """A write of this unit was begun, and what became of it is not known: whoever began it, it is finished by its own rules."""
-    if subject not in ctx.claims:
+    """A write of this unit was begun, and what became of it is not known: whoever began it, it is finished by its own rules. So is
+    what a worker left that lost the unit, maybe between two writes."""
+    claim = ctx.claims.get(subject)
+    if claim is None:
         return False
+    if claim.taken_over:
+        return True
     with ctx.database.read() as conn:
         return bool(ledger.open_operations(conn, subject))
 

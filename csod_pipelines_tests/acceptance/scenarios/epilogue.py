@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from csod_pipelines.store import inbox
 from csod_pipelines_tests.acceptance.mapping_checker import disagreements
-from csod_pipelines_tests.acceptance.scenarios.stage import Stage
+from csod_pipelines_tests.acceptance.scenarios.stage import MINUTE, Stage
 
 AGENT = "csod-pipelines/"
 _EXCHANGES = text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
@@ -33,6 +33,7 @@ def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (
 
 
 def _nothing_to_write(stage: Stage) -> None:
+    stage.clock.travel(MINUTE)
     planned = [
         f"{step.action} {step.target} {step.kind} {step.administrate_id} {step.cornerstone_id} {step.fields}"
         for step in stage.house.engine.plan()

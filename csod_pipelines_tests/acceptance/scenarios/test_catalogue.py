@@ -53,9 +53,9 @@ def test_a_template_edited_later_is_a_to_do_that_closes_itself(stage: Stage) -> 
     (todo,) = [row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]]
     assert "A better title" in todo["reason"]
     quiet(stage, differ=["template EDITED-1: title"])
+    assert len([row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]]) == 1
     stage.cornerstone.act("edit_event", id=course(stage, "EDITED-1")["id"], title="A better title")
     stage.settle()
-    assert len([row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]]) == 1
     stage.reconcile(Kind.COURSE)
     assert [row for row in stage.operations(outcome="partial") if course(stage, "EDITED-1")["id"] in row["cornerstone"]] == []
     quiet(stage)
@@ -128,6 +128,7 @@ def test_a_change_that_was_written_and_could_not_be_read_back_was_not_left_unsen
     event = stage.event(places=12)
     stage.settle()
     stage.administrate.act("edit_event", id=event.id, max_places=7)
+    stage.cornerstone.clear_faults()
     stage.cornerstone.fault("slow", match={"operation": "lo.update"}, seconds=3)
     worker = threading.Thread(target=stage.work)
     worker.start()
@@ -145,6 +146,7 @@ def test_a_change_that_was_written_and_could_not_be_read_back_was_not_left_unsen
 def test_a_template_before_its_audience_could_be_read_is_created_afterwards(stage: Stage) -> None:
     """A read within a creation that answered nonsense was remembered as the refusal of the creation (simulation, seed 293)."""
     made = template(stage, "NONSENSE-1")
+    stage.cornerstone.clear_faults()
     stage.cornerstone.fault("malformed", match={"operation": "ous.list"})
     stage.administrate.act("publish_template", id=made["id"])
     stage.work(stage.another_house())  # this one has looked for the audience before

@@ -286,6 +286,7 @@ def test_what_was_edited_since_both_sides_were_listed_is_written_as_it_is_now(st
     user = hire(stage, "Lena", "Listed", "lena@example.org")
     stage.settle()
     stage.cornerstone.act("edit_user", id=user["id"], last_name="Old")
+    stage.cornerstone.clear_faults()
     stage.cornerstone.fault("slow", match={"path": "*/objects/users_core"}, seconds=4)
     comparison = threading.Thread(target=stage.reconcile, args=(Kind.PERSON,))
     comparison.start()
