@@ -74,6 +74,8 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
     except (LeaseLost, Fenced):
         _look_again(ctx, ctx.claims[name])
     except Exception as err:  # noqa: BLE001
+        if isinstance(err, DBAPIError) and err.connection_invalidated:
+            raise  # the database went away: no fault of this unit's, and nothing can be noted; its lease runs out
         # A fault of our own in one unit must not stop the others: it is told with its trace, tried again, and then parked.
         _log.exception("unit %s failed: %s", ctx.claims[name].subject, type(err).__name__)
         return _unexpected(ctx, ctx.claims[name], err)
