@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy.exc import DBAPIError
+
 from csod_pipelines.engine.context import Context, End, Later, Parked, WaitsFor, WouldApply, id_on
 from csod_pipelines.engine.errors import BrakeOn, FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
@@ -73,7 +75,7 @@ def _worked(ctx: Context, claim: Claim) -> End | None:
         raise
     except (LeaseLost, Fenced):
         _look_again(ctx, ctx.claims[name])
-    except Exception as err:  # noqa: BLE001
+    except Exception as err:
         if isinstance(err, DBAPIError) and err.connection_invalidated:
             raise  # the database went away: no fault of this unit's, and nothing can be noted; its lease runs out
         # A fault of our own in one unit must not stop the others: it is told with its trace, tried again, and then parked.
