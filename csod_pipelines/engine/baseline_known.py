@@ -84,7 +84,8 @@ class Known:
 
 def list_known(ctx: Context, kind: Kind, told: Callable[[], None] = lambda: None) -> Known:
     """Everything that Administrate shows of a kind, staged anew. ``told`` is called after each page."""
-    known = Known(kind, run=f"import:known:{kind}" + (f":{ctx.ids()}" if ctx.dry else ""))
+    run = staging.passing(f"plan:{kind}", at=ctx.clock.utcnow(), id=ctx.ids()) if ctx.dry else f"import:known:{kind}"
+    known = Known(kind, run=run)
     known.forget(ctx)  # what an import that was killed left there
     _list(ctx, known, told)
     refuse_empty_side(ctx, kind, A, known.rows)

@@ -117,7 +117,7 @@ def _links(ctx: Context, kind: Kind, state: str = "live") -> Iterator[Link]:
 
 
 def _pair_drifts(dry: Context, kind: Kind, aside: set[str]) -> Iterator[Drift | None]:
-    run = f"compare:{kind}:{dry.ids()}"
+    run = staging.passing(f"compare:{kind}", at=dry.clock.utcnow(), id=dry.ids())
     try:
         fresh = [key for system in SCANNED[kind] for key in _staged(dry, kind, system, run)]
         with dry.database.read() as conn:

@@ -26,7 +26,7 @@ from csod_pipelines.engine.reconcile import COMPARED, reconcile
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.store import checkpoints, leases, retention, work
+from csod_pipelines.store import checkpoints, leases, retention, staging, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.sync.directions import flow_of
@@ -217,6 +217,7 @@ class Engine:
         """Make the months to come and drop those whose bodies have been kept long enough; the partitions dropped."""
         with self._database.begin() as conn:
             retention.ensure_partitions(conn)
+            staging.clear_forgotten(conn)
             return retention.drop_expired(conn, inbox_days=self._options.inbox_days, body_days=self._options.body_days)
 
     def compared(self, kind: Kind) -> dict[str, Any]:

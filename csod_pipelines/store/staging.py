@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -59,6 +60,19 @@ def look_up(conn: Connection, run: str, kind: str, system: str, keys: Sequence[s
     for key, id in conn.execute(_LOOK_UP, {"run": run, "kind": str(kind), "system": str(system), "ids": list(keys)}):
         found.setdefault(key, []).append(id)
     return found
+
+
+def passing(purpose: str, *, at: datetime, id: object) -> str:
+    """Name of a run that clears up after itself, with the day on which it is forgotten if it was killed before."""
+    return f"passing:{at.date().isoformat()}:{purpose}:{id}"
+
+
+_CLEAR_FORGOTTEN = text("DELETE FROM stage WHERE run LIKE 'passing:%' AND run < 'passing:' || (app_now() - interval '1 day')::date::text")
+
+
+def clear_forgotten(conn: Connection) -> int:
+    """Remove what runs of the day before yesterday and earlier left, which were killed; returns how many rows."""
+    return conn.execute(_CLEAR_FORGOTTEN).rowcount
 
 
 _CLEAR = text("DELETE FROM stage WHERE run = :run")
