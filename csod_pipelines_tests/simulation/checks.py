@@ -53,6 +53,7 @@ def check(play: Play, house: WorkerHouse) -> None:
     tables_training.courses(play.vendors, explained, hold)
     tables_training.offerings(play.vendors, explained, hold)
     tables_rosters.rosters(play.vendors, play.people.touched, play.people.cancelled, explained, hold)
+    tables_rosters.without_event(play.vendors, play.people.orphans(), explained, hold)
     tables_training.results(play.vendors, explained, hold)
     plan_is_empty(play, house)
 

@@ -12,6 +12,7 @@ from csod_pipelines_tests.simulation.vendors import Vendor
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 Row = dict[str, Any]
 DIVISION = 2
+SESSION = "csod:sandbox:session_lo"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +50,7 @@ class People:
         self.done: dict[str, int] = {}
         self.touched: list[Touch] = []
         self.cancelled: set[str] = set()  # events
+        self.strangers = self._sessions_without_event()  # sessions that nobody planned in Administrate
         self.without_right: set[str] = set()  # records that were edited on the side without the right to
         self._number = 0
 
@@ -64,6 +66,15 @@ class People:
     def fresh(self) -> int:
         self._number += 1
         return self._number
+
+    def orphans(self) -> list[Row]:
+        """Sessions of events that somebody deleted since."""
+        alone = self._sessions_without_event() - self.strangers
+        return [row for row in self.c.rows("sessions") if row["id"] in alone]
+
+    def _sessions_without_event(self) -> frozenset[str]:
+        planned = {row["external_ids"].get(SESSION) for row in self.a.rows("events")}
+        return frozenset(row["id"] for row in self.c.rows("sessions") if row["id"] not in planned)
 
     # ---- whom there is
 

@@ -29,6 +29,22 @@ def rosters(
             hold(not seated or explained.of(event) is not None, f"{place}: the event is cancelled, and Cornerstone shows {seated}")
 
 
+def without_event(vendors: Mapping[SystemName, Vendor], orphans: Sequence[Row], explained: Explains, hold: Hold) -> None:
+    """Of an event that was deleted: nobody can come to its session any more, and nobody is left on it."""
+    latest: dict[tuple[str, int], Row] = {}
+    for row in vendors[C].rows("transcripts"):
+        if not row["removed"]:
+            latest[row["object_id"], row["user_id"]] = row
+    for session in orphans:
+        if session["ends_at"] is not None and session["ends_at"] <= vendors[C].now.isoformat().replace("+00:00", "Z"):
+            continue
+        said = f"session {session['session_id']}, whose event was deleted,"
+        hold(session["maximum_registration"] == 0, f"{said} still has seats")
+        for (id, user), row in latest.items():
+            why = explained.of(f"{user}:{id}:{row['registration_number']}")
+            hold(id != session["id"] or row["status"] not in SEATED or why is not None, f"{said} still has {user}: {row['status']}")
+
+
 def _by_place(vendors, offerings, people) -> tuple[defaultdict[tuple[str, str], list[Row]], defaultdict[tuple[str, str], list[Row]]]:
     events = {session: event for event, session in offerings.items()}
     contacts = {user: contact for contact, user in people.items()}
