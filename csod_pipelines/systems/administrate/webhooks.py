@@ -131,7 +131,9 @@ def install(
     notify: Sequence[str] = (),
     kinds: Iterable[HookType] = HOOK_TYPES,
 ) -> InstallReport:
-    """Create what is missing, correct what differs, activate everything. Running it again changes nothing."""
+    """Create what is missing, correct what differs, activate everything. Nobody can read which query and which notification addresses
+    a hook has, so those that are ``unchanged`` to the eye are sent both again: an upgrade's query, or another address, arrives."""
+    told = {"notificationEmails": list(notify)} if notify else {}  # an empty list would erase what somebody entered by hand
     types = available(client)
     have = {hook.slug: hook for hook in installed(client, instance=instance)}
     done: dict[str, list[str]] = {name: [] for name in ("created", "updated", "unchanged", "missing", "absent")}
@@ -140,17 +142,15 @@ def install(
         if type_id is None:
             done["missing" if kind.required else "absent"].append(kind.slug)
             continue
-        url = hook_url(base_url, kind.slug, credentials)
+        url, content = hook_url(base_url, kind.slug, credentials), {"query": kind.query} | told
         hook = have.get(kind.slug)
         if hook is None:
-            made = {"webhookTypeId": type_id, "name": hook_name(kind.slug, instance=instance), "query": kind.query, "url": url}
-            _activate(client, _create(client, made, notify=notify))
+            made = {"webhookTypeId": type_id, "name": hook_name(kind.slug, instance=instance), **content, "url": url}
+            _activate(client, _create(client, made))
             done["created"].append(kind.slug)
-        elif hook.url != url or hook.state != "active":
-            _update(client, {"webhookId": hook.id, "query": kind.query, "url": url, "lifecycleState": "active"})
-            done["updated"].append(kind.slug)
         else:
-            done["unchanged"].append(kind.slug)
+            _update(client, {"webhookId": hook.id, **content, "url": url, "lifecycleState": "active"})
+            done["updated" if hook.url != url or hook.state != "active" else "unchanged"].append(kind.slug)
     return InstallReport(**{name: tuple(slugs) for name, slugs in done.items()})
 
 
@@ -178,9 +178,7 @@ def _slug(id: str) -> str | None:
     return slug if prefix == "WebhookType" and slug else None
 
 
-def _create(client: Client, made: dict[str, Any], *, notify: Sequence[str]) -> str:
-    if notify:
-        made["notificationEmails"] = list(notify)
+def _create(client: Client, made: Mapping[str, Any]) -> str:
     result = (client.run("CreateWebhook", {"input": made}).get("webhooks") or {}).get("create")
     return entity(result, "webhook", operation="CreateWebhook")["id"]
 
