@@ -42,7 +42,7 @@ THEMES: dict[str, Theme] = {
     "places": Theme(_PLACES, (*_PLACES, "reserve", "cancel_learner", "reactivate", "request_session", "withdraw", "decide", "terminate")),
     "results": Theme(_PLACES, (*_PLACES, "mark_attendance", "record_result", "complete", "grade_otherwise", "withdraw")),
     "training": Theme(("create_event", "publish_template"), (*_of(acts_training), *_PLACES, "cancel_learner")),
-    "crowds": Theme(("register_many", "register"), (*_CROWDS, "cancel_event", "rehire", "register")),
+    "crowds": Theme(("register_many", "register"), (*_CROWDS, "cancel_event", "delete_event", "rehire", "register")),
     "tables": Theme(("create_location", "create_subject"), (*sorted(ON_TABLES), "create_event", "publish_template")),
     "all": Theme(("hire", "register", "self_register"), tuple(sorted(ACTS))),
 }

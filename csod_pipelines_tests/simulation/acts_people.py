@@ -93,6 +93,17 @@ def edit_contact(p: People, pick: int) -> str:
     return f"contact {row['legacy_id']} {sorted(change)}"
 
 
+def edit_on_both_sides(p: People, pick: int) -> str:
+    """One person in the same second: the mobile here, where nobody has the right to, and the first name there, which counts."""
+    users = {str(row["id"]): row for row in p.users()}
+    contact = choose([row for row in p.contacts() if row["external_ids"].get("csod:sandbox:user") in users], pick)
+    user = users[contact["external_ids"]["csod:sandbox:user"]]
+    p.a.act("edit_contact", id=contact["id"], mobile=f"+44 {p.fresh()}")
+    p.without_right.add(contact["id"])
+    p.c.act("edit_user", id=str(user["id"]), first_name=FIRST[pick // 3 % len(FIRST)])
+    return f"contact {contact['legacy_id']} and user {user['id']}"
+
+
 def leave(p: People, pick: int) -> str:
     row = choose([row for row in p.contacts() if row["external_ids"]], pick)
     p.a.act("leave", id=row["id"])

@@ -72,4 +72,5 @@ def delete_event(p: People, pick: int) -> str:
         if learner["event_id"] == row["id"]:
             p.a.act("cancel_learner", id=learner["id"])
     p.a.act("delete_event", id=row["id"])
+    p.deleted.add(row["id"])
     return f"event {row['legacy_id']}"

@@ -84,7 +84,7 @@ BRAKED = 5
 def brakes_held(play: Play, house: WorkerHouse) -> None:
     """Until an operator released them, no more than so many deactivations, withdrawals or moves went out."""
     counted: defaultdict[str, set[str]] = defaultdict(set)
-    cancelled = {f"roster:administrate:{id}" for id in play.people.cancelled}
+    cancelled = {f"roster:administrate:{id}" for id in play.people.cancelled | play.people.deleted}
     with house.database.read() as conn:
         for subject, kind, action, id, intent in conn.execute(text(_SENT), {"since": play.timeline.epoch_plus(play.start)}):
             payload = orjson.loads(intent or b"{}")

@@ -50,6 +50,7 @@ class People:
         self.done: dict[str, int] = {}
         self.touched: list[Touch] = []
         self.cancelled: set[str] = set()  # events
+        self.deleted: set[str] = set()  # events
         self.strangers = self._sessions_without_event()  # sessions that nobody planned in Administrate
         self.without_right: set[str] = set()  # records that were edited on the side without the right to
         self._number = 0

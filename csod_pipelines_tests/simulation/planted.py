@@ -14,12 +14,15 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from csod_pipelines.engine import brakes, change, create, observe, roster_agreement, roster_links, roster_writes
-from csod_pipelines.engine.context import Context
+from sqlalchemy import text
+
+from csod_pipelines.engine import brakes, change, create, observe, pair, roster_agreement, roster_links, roster_writes
+from csod_pipelines.engine.context import Context, End
 from csod_pipelines.engine.guard import LeaseGuard
-from csod_pipelines.engine.places import Seat
 from csod_pipelines.model.keys import Kind
+from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Gone, Unknown
+from csod_pipelines.model.records import Record
 from csod_pipelines.store import checkpoints, links, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.sync import plan
@@ -66,11 +69,6 @@ def no_look_up_after_a_time_out() -> AbstractContextManager[None]:
     return _all(
         nothing, settled, *(patch.object(m, "resume", lambda *a, **k: None) for m in (roster_writes, roster_agreement, roster_links))
     )
-
-
-def asked_is_forgotten() -> AbstractContextManager[None]:
-    """A side that we wrote to is taken to have changed by itself."""
-    return _all(patch.object(Seat, "asked", property(lambda self: None)))
 
 
 def tombstone_ignored() -> AbstractContextManager[None]:
@@ -156,25 +154,20 @@ def brake_off_by_one_kind() -> AbstractContextManager[None]:
 
 
 def echo_judged_by_time() -> AbstractContextManager[None]:
-    """A change that comes soon after our own write is taken for its echo."""
-    from csod_pipelines.engine import units
+    """A change whose stamp lies close to our own last write of that pair is taken for the echo of it."""
+    apply = pair.bring_in_step
+    recent = text("""
+        SELECT 1 FROM operation WHERE subject = :subject AND action = 'updated' AND abs(extract(epoch FROM at - :stamp)) < 30 LIMIT 1""")
 
-    handle = units.handle_pair
-    recent = "SELECT 1 FROM operation WHERE subject = :subject AND action = 'updated' AND at > app_now() - interval '30 s' LIMIT 1"
-
-    def by_time(ctx: Context, subject: str, sides: frozenset[str], *, restore: bool = False) -> Any:
-        from sqlalchemy import text
-
-        from csod_pipelines.engine.context import End
-        from csod_pipelines.model.outcomes import Disposition
-
-        if not restore:
+    def by_time(ctx: Context, subject: str, link: links.Link, *, owner: Record, restore: bool, **named: Any) -> End:
+        stamp = owner.facts.get("updated_at")
+        if stamp is not None and not restore:
             with ctx.database.read() as conn:
-                if conn.execute(text(recent), {"subject": subject}).first() is not None:
+                if conn.execute(recent, {"subject": subject, "stamp": stamp}).first() is not None:
                     return End(disposition=Disposition.UNCHANGED, reason="already_in_step")
-        return handle(ctx, subject, sides, restore=restore)
+        return apply(ctx, subject, link, owner=owner, restore=restore, **named)
 
-    return _all(patch.object(units, "handle_pair", by_time))
+    return _all(patch.object(pair, "bring_in_step", by_time))
 
 
 FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
@@ -183,7 +176,6 @@ FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
         no_fencing,
         lease_without_renewal,
         no_look_up_after_a_time_out,
-        asked_is_forgotten,
         tombstone_ignored,
         unknown_read_as_gone,
         base_not_advanced_per_field,
