@@ -147,8 +147,8 @@ def _staged(dry: Context, kind: Kind, system: SystemName, run: str) -> list[Reco
         count += len(records)
         rows = (StagedRow(record.id, image_of(record), parent_id=_parent(record)) for record in records)
         with dry.database.begin() as conn:
-            staging.stage_rows(conn, run, kind, system, rows, payloads=False)
-            apart = comparing.apart(conn, run, kind, system, [record.id for record in records])
+            digests = staging.stage_rows(conn, run, kind, system, rows, payloads=False)
+            apart = comparing.apart(conn, kind, system, dict(zip((record.id for record in records), digests, strict=True)))
         for record in records:
             linked = apart.get(record.id, True)
             if not linked and system is CREATES_FROM[kind] and _worth_creating(dry, record):

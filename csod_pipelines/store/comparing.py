@@ -5,7 +5,7 @@ A pair is in step when each side's digest is that of its own base. Of a hundred 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -13,24 +13,24 @@ from csod_pipelines.store.links import PAIRING, Link
 
 _SIDES = ("administrate", "cornerstone")
 
-# Each staged record by the index of its link and image: so many look-ups, whatever else the tables hold.
+# Each record by the index of its link and image: so many look-ups, whatever else the tables hold.
 _APART = {
     side: text(f"""
     SELECT s.id, l.id IS NOT NULL AS linked
-    FROM stage s
+    FROM unnest(CAST(:ids AS text[]), CAST(:digests AS bytea[])) AS s (id, digest)
     LEFT JOIN LATERAL (
         SELECT id FROM link
         WHERE kind = :kind AND {side}_id = s.id AND pairing = :pairing AND state = 'live' AND state <> 'tombstone' LIMIT 1) l ON true
     LEFT JOIN LATERAL (SELECT base_digest, refused FROM image WHERE link_id = l.id AND system = :system LIMIT 1) i ON true
-    WHERE s.run = :run AND s.kind = :kind AND s.system = :system AND s.id = ANY(CAST(:ids AS text[]))
-      AND (i.base_digest IS DISTINCT FROM s.digest OR i.refused <> '{{}}')""")
+    WHERE i.base_digest IS DISTINCT FROM s.digest OR i.refused <> '{{}}'""")
     for side in _SIDES
 }
 
 
-def apart(conn: Connection, run: str, kind: str, system: str, ids: Sequence[str]) -> dict[str, bool]:
-    """Those of the staged records that are not as they were at the last agreement; whether each is half of a live pair at all."""
-    parameters = {"run": run, "kind": str(kind), "system": str(system), "ids": list(ids), "pairing": PAIRING}
+def apart(conn: Connection, kind: str, system: str, digests: Mapping[str, bytes]) -> dict[str, bool]:
+    """Those of the records, given with the digests of their images, that are not as they were at the last agreement; whether each is
+    half of a live pair at all."""
+    parameters = {"ids": list(digests), "digests": list(digests.values()), "kind": str(kind), "system": str(system), "pairing": PAIRING}
     return {row.id: row.linked for row in conn.execute(_APART[system], parameters)}
 
 

@@ -28,20 +28,19 @@ class StagedRow:
 _COPY = "COPY stage (run, kind, system, id, parent_id, natural_key, digest, payload) FROM STDIN"
 
 
-def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterable[StagedRow], *, payloads: bool = True) -> int:
-    """Add rows; returns how many. They are streamed: memory does not grow with their number. Where digests are all that is
-    compared, the ``payloads`` stay out."""
+def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterable[StagedRow], *, payloads: bool = True) -> list[bytes]:
+    """Add rows; returns the digest of each, in their order. Where digests are all that is compared, the ``payloads`` stay out."""
     if not conn.in_transaction():
         conn.begin()  # COPY goes past SQLAlchemy, which would take a transaction without any other statement for none at all
     driver: Any = conn.connection.driver_connection
-    count = 0
+    digests: list[bytes] = []
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
             payload = canonical(dict(row.payload))
             kept = payload.decode() if payloads else "{}"
-            copy.write_row((run, str(kind), str(system), row.id, row.parent_id, row.natural_key, digest(payload), kept))
-            count += 1
-    return count
+            digests.append(digest(payload))
+            copy.write_row((run, str(kind), str(system), row.id, row.parent_id, row.natural_key, digests[-1], kept))
+    return digests
 
 
 def staged(conn: Connection, run: str, kind: str, system: str) -> int:

@@ -70,8 +70,8 @@ def test_rows_are_staged_counted_compared_and_cleared(database: Database) -> Non
         return (StagedRow(str(n), {"name": side if n == 3 else "same", "n": n}, natural_key=f"k{n}") for n in range(1000))
 
     with database.begin() as conn:
-        assert staging.stage_rows(conn, "run:1", "org_unit", "administrate", rows("a")) == 1000
-        assert staging.stage_rows(conn, "run:1", "org_unit", "cornerstone", rows("c")) == 1000
+        assert len(staging.stage_rows(conn, "run:1", "org_unit", "administrate", rows("a"))) == 1000
+        assert len(staging.stage_rows(conn, "run:1", "org_unit", "cornerstone", rows("c"))) == 1000
         staging.stage_rows(conn, "run:2", "org_unit", "cornerstone", [StagedRow("tab\there", {"x": "line\nbreak \\ é"}, parent_id="0")])
         different = conn.execute(
             text("""
