@@ -69,7 +69,7 @@ mutants: $(STAMP) ## change every rule of sync in every small way: each must mak
 	@nice -n 10 $(BIN)/python -m csod_pipelines_tests.mutants $(ARGS)
 
 .PHONY: crashes
-crashes: $(STAMP) ## kill -9 a worker and PostgreSQL twenty times each, then compare both sides
+crashes: $(STAMP) ## kill -9 a worker, PostgreSQL and the Dagster daemon twenty times each, then compare both sides
 	@$(BIN)/python -m csod_pipelines_tests.crashes $(ARGS)
 
 .PHONY: soak

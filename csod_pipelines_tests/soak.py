@@ -95,7 +95,7 @@ def soak(*, minutes: float) -> Soak:
 def _run(found: Soak, scene: Scene, *, worker_pid: int, until: float) -> None:
     stage, dice = scene.stage, random.Random(1)
     users = [row["id"] for row in stage.cornerstone.state("users") if row["active"]]
-    events = [row["id"] for row in scene._events()]
+    events = [row["id"] for row in scene.people.events()]
     started = next_event = next_sample = time.monotonic()
     next_day = started + DAY_EVERY_SECONDS / 2
     while (now := time.monotonic()) < until:

@@ -1,4 +1,4 @@
-"""`python -m csod_pipelines_tests.crashes [worker | postgres] [--rounds 20]`: the figures of a series of kills. (Of the gateway:
+"""`python -m csod_pipelines_tests.crashes [worker | postgres | daemon] [--rounds 20]`: the figures of a series of kills. (Of the gateway:
 `make bench ONLY=acknowledgement FULL=1`.)"""
 
 from __future__ import annotations

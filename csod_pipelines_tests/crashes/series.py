@@ -8,12 +8,18 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from csod_pipelines_tests.crashes.scene import Scene, imported
+from csod_pipelines_tests.acceptance.scenarios.daemon import housed
+from csod_pipelines_tests.acceptance.scenarios.epilogue import differing
+from csod_pipelines_tests.bench.stage import Vendor, folder
+from csod_pipelines_tests.crashes.people import People
+from csod_pipelines_tests.crashes.scene import Scene, cut_off, imported
 from csod_pipelines_tests.crashes.worker import working
 
 ACTS = 4
 LONGEST_SECONDS = 3.0
+DAEMON_SECONDS = (12.5, 25.0)  # it starts, and its sensors start runs; the house restarts nothing more than five times a minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +61,52 @@ def kill_postgres(scene: Scene, dice: random.Random) -> None:
         server._launch()
 
 
-VICTIMS: dict[str, Callable[[Scene, random.Random], None]] = {"worker": kill_worker, "postgres": kill_postgres}
-
-
-def play(victim: str, *, rounds: int) -> Series:
+def _on_a_worker(victim: str, kill: Callable[[Scene, random.Random], None], *, rounds: int) -> Series:
     dice, hit = random.Random(7), 0
     with imported() as (scene, before):
         started = time.monotonic()
         for _ in range(rounds):
-            scene.busy_people(acts=ACTS)
+            scene.people.act(ACTS)
             cut = scene.cut_off()
-            VICTIMS[victim](scene, dice)
+            kill(scene, dice)
             hit += scene.cut_off() > cut
         scene.settle()
         new = [sentence for sentence in scene.differences() if sentence not in before]
         seconds = time.monotonic() - started
     return Series(victim=victim, rounds=rounds, changes=rounds * ACTS, hit=hit, seconds=seconds, differences=new)
+
+
+def _on_a_daemon(*, rounds: int) -> Series:
+    """A whole house, whose daemon and the runs that it started are killed together; the house starts it again."""
+    dice, hit = random.Random(7), 0
+    with folder() as home, housed(home) as stage:
+        people = People(Vendor(stage.administrate.url), Vendor(stage.cornerstone.url))
+        for _ in range(3):
+            people.plan_event()
+        stage.settle()
+        before = differing(stage)
+        people.administrate.slow(0.02)
+        people.cornerstone.slow(0.02)
+        started = time.monotonic()
+        for _ in range(rounds):
+            people.act(ACTS)
+            cut = cut_off(stage.house)
+            time.sleep(dice.uniform(*DAEMON_SECONDS))
+            stage.kill("daemon")
+            hit += cut_off(stage.house) > cut
+        stage.settle()
+        stage.reconcile()
+        new = [sentence for sentence in differing(stage) if sentence not in before]
+        seconds = time.monotonic() - started
+    return Series(victim="daemon", rounds=rounds, changes=rounds * ACTS, hit=hit, seconds=seconds, differences=new)
+
+
+VICTIMS: dict[str, Callable[..., Series]] = {
+    "worker": partial(_on_a_worker, "worker", kill_worker),
+    "postgres": partial(_on_a_worker, "postgres", kill_postgres),
+    "daemon": _on_a_daemon,
+}
+
+
+def play(victim: str, *, rounds: int) -> Series:
+    return VICTIMS[victim](rounds=rounds)

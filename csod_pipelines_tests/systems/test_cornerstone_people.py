@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.readings import Present, Unknown
-from csod_pipelines.model.records import Location, OrgUnit, Person, Provider, Record, Subject
+from csod_pipelines.model.records import Course, Location, OrgUnit, Person, Provider, Record, Subject
 from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Draft
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
-from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
+from csod_pipelines.systems.cornerstone.platform import Platform
+from csod_pipelines.systems.errors import Forbidden, Malformed, Refused, Unsupported
 from csod_pipelines.systems.insisting import Insisting
 from csod_pipelines_tests.systems.vendor import Vendor
 
@@ -50,6 +52,29 @@ def test_a_user_is_found_by_external_id_else_by_mail_and_family_name(c_system: C
     shouting = Person(first_name="A", last_name="Byron 7", email="ADA7@EXAMPLE.ORG")
     assert [row.id for row in c_system.find(Kind.PERSON, shouting)] == [id]
     assert c_system.find(Kind.PERSON, replace(shouting, last_name="Lovelace")) == ()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda system: system.find(Kind.PERSON, draft(7, "1").value, marker="ADM-7"),
+        lambda system: system.find(Kind.ORG_UNIT, OrgUnit(name="Sales South"), marker="D-7"),
+        lambda system: list(system.scan(Kind.ORG_UNIT)),
+        lambda system: list(system.scan(Kind.PERSON)),
+        lambda system: system.find(Kind.COURSE, Course(code="X-1", title="X")),
+        lambda system: system.read(Kind.ORG_UNIT, "1"),
+        lambda system: Platform(system.portal).ou_types(),
+    ],
+)
+def test_a_read_that_says_failed_within_a_200_shows_nothing_and_proves_nothing(
+    c_system: CornerstoneSystem, c_vendor: Vendor, look: Callable[[CornerstoneSystem], object]
+) -> None:
+    """Taken for a list without the one that was looked for, it would have been created again; a missing `id` ended the unit with a
+    fault of our own (simulation, seed 118 with a planted fault)."""
+    c_system.ping()  # so that it has a token
+    c_vendor.fault("result_failed_in_200", times=9)
+    with pytest.raises(Malformed, match="Refused by an injected fault"):
+        look(c_system)
 
 
 def test_a_user_that_is_listed_and_not_shown_may_be_the_one_and_is_not_said_to_be_missing(

@@ -54,14 +54,14 @@ class Audiences:
         names = self._platform.ou_types()
         found: list[Audience] = []
         for id, row in rows:
-            ref = (row.get("externalId") or "").strip() if row else ""
-            if row is None or not ref:
+            ref, type_id = ((row.get("externalId") or "").strip(), row.get("typeId")) if row else ("", None)
+            if not ref or type_id is None:
                 raise Refused(
                     f"cornerstone: the OU {id or 'Corporation'} that new training is to be available to is not shown, or has no "
                     "external id; name other OUs as the catalogue's audience",
                     code="audience",
                 )
-            found.append(Audience(ref=ref, ou_type=names.get(row["typeId"], str(row["typeId"]))))
+            found.append(Audience(ref=ref, ou_type=names.get(type_id, str(type_id))))
         if not found:
             raise Refused("cornerstone shows no Corporation OU; name the OUs that are the catalogue's audience", code="audience")
         return tuple(found)

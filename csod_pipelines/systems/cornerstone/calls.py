@@ -117,6 +117,15 @@ def member(raw: Mapping[str, Any], name: str) -> Any:
 
 
 def mapping(answer: Answer, operation: str) -> Mapping[str, Any]:
+    """The answer to a read. One whose rows say that they failed shows nothing, which is not the same as an empty list."""
+    raw = envelope(answer, operation)
+    if reasons := failures_within(answer):
+        raise Malformed(f"cornerstone {operation}: a read answered {'; '.join(reasons)}", request_id=answer.request_id)
+    return raw
+
+
+def envelope(answer: Answer, operation: str) -> Mapping[str, Any]:
+    """The answer as an object, whatever its rows say."""
     accepted(answer, operation)
     if not isinstance(answer.data, dict):
         raise Malformed(f"cornerstone {operation}: an object was expected: {excerpt(answer.body)}", request_id=answer.request_id)

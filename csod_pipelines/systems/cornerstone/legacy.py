@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from csod_pipelines.systems.cornerstone.calls import Portal, failures_within, mapping, taken
+from csod_pipelines.systems.cornerstone.calls import Portal, envelope, failures_within, mapping, taken
 from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused
 from csod_pipelines.systems.transport import Answer
 
@@ -78,7 +78,7 @@ class Legacy:
         return self._row(answer, name)
 
     def _row(self, answer: Answer, name: str) -> Row:
-        raw = mapping(answer, name)
+        raw = envelope(answer, name)
         rows = raw.get("data")
         if isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], dict):
             return rows[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from csod_pipelines.systems.cornerstone.calls import Portal, mapping, member, taken
 from csod_pipelines.systems.errors import Indeterminate, Malformed
+from csod_pipelines.systems.reading import understands
 
 Row = Mapping[str, Any]
 #: Bounds a listing that hands out tokens for ever.
@@ -35,8 +36,7 @@ class Platform:
     # ---- organizational units
 
     def ou_types(self) -> dict[int, str]:
-        rows = mapping(self._portal.get("ous.types"), "ous.types").get("data")
-        return {row["id"]: row["name"] for row in rows or ()}
+        return _names(mapping(self._portal.get("ous.types"), "ous.types").get("data") or ())
 
     def ou(self, id: str) -> Row | None:
         return self._one("ous.get", id=id)
@@ -84,3 +84,8 @@ class Platform:
                 f"cornerstone accepted {name} without telling the new id; it must be looked up", request_id=answer.request_id
             )
         return str(id)
+
+
+@understands("cornerstone OU types")
+def _names(rows: Iterable[Row]) -> dict[int, str]:
+    return {row["id"]: row["name"] for row in rows}

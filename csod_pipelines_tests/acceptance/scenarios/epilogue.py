@@ -46,12 +46,7 @@ def _nothing_to_write(stage: Stage) -> None:
 
 
 def _same_records(stage: Stage, differ: list[str]) -> None:
-    found = disagreements(
-        administrate=stage.administrate.rows,
-        cornerstone=stage.cornerstone.rows,
-        portal="sandbox",
-        now=stage.vendor_now().isoformat(),
-    )
+    found = differing(stage)
     new = [sentence for sentence in found if sentence not in stage.standing]
     stage.standing[:] = found
     for piece in differ:
@@ -59,6 +54,12 @@ def _same_records(stage: Stage, differ: list[str]) -> None:
         assert mine, f"nothing differs as {piece!r} says; found {found}"
         new = [sentence for sentence in new if sentence != mine[0]]
     assert not new, new
+
+
+def differing(stage: Stage) -> list[str]:
+    """Every sentence in which the two sides do not agree."""
+    now = stage.vendor_now().isoformat()
+    return disagreements(administrate=stage.administrate.rows, cornerstone=stage.cornerstone.rows, portal="sandbox", now=now)
 
 
 def _parked(stage: Stage, wanted: list[str]) -> None:
