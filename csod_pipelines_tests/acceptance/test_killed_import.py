@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ from csod_pipelines_tests.acceptance.world import World, world
 DIVISION = 2
 CHILD = [sys.executable, "-m", "csod_pipelines_tests.acceptance.import_in_a_child"]
 ROOT = Path(__file__).parents[2]
-FIRST_WRITE_SECONDS, LONGEST_SECONDS = 2.0, 12.0
+BATCH_RECORDS = 50
+POLL_SECONDS, PATIENCE_SECONDS = 0.005, 120.0
 
 
 @pytest.fixture(
@@ -40,15 +42,19 @@ def killed(request: pytest.FixtureRequest, database_urls: Urls, tmp_path: Path) 
         yield made, kills
 
 
-def run(here: World, *, seconds: float | None) -> int | None:
-    """The child's end; None when it was killed."""
+def run(here: World, *, requests: int | None = None) -> int | None:
+    """The child's end; None when it was killed, which it is after so many requests to Administrate."""
+    enough = None if requests is None else here.administrate.last_request() + requests
     with subprocess.Popen(CHILD, cwd=ROOT, env=os.environ | variables_of(here)) as child:
-        try:
-            return child.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            return None
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while enough is not None and child.poll() is None:
+            assert time.monotonic() < deadline, "the import does not get on"
+            if here.administrate.requests(enough - 1):
+                child.kill()
+                child.wait()
+                return None
+            time.sleep(POLL_SECONDS)
+        return child.wait()
 
 
 @pytest.mark.timeout(1_800)
@@ -62,13 +68,13 @@ def test_an_import_killed_at_random_moments_ends_like_one_that_nobody_disturbed(
     assert once, "the access log shows no lists"
     marks = (here.administrate.last_request(), here.cornerstone.last_request())
     dice, dead = random.Random(7), 0
+    pace = len(here.cornerstone.rows("users")) // BATCH_RECORDS // kills
     for _ in range(kills):
-        end = run(here, seconds=dice.uniform(FIRST_WRITE_SECONDS, LONGEST_SECONDS))
-        dead += end is None
-    assert dead, "nothing was killed: the import is too small for this test"
-    assert run(here, seconds=None) == 0
+        dead += run(here, requests=dice.randint(1, pace * 3 // 2)) is None
+    assert dead > kills // 2, "the import was complete too early for this test"
+    assert run(here) == 0
     twice = pages_read(here, marks) - once
-    assert twice.total() <= dead, f"pages read again after {dead} kills: {dict(twice)}"
+    assert all(number <= dead for number in twice.values()), f"pages of each list read again after {dead} kills: {dict(twice)}"
     here.settle()
     _complete_and_once(here, "accounts", "ou", [row for row in here.cornerstone.rows("ous", type_id=DIVISION) if row["active"]], others)
     housed = [row for row in here.cornerstone.rows("users", active=True) if any(ou["type_id"] == DIVISION for ou in row["ous"])]

@@ -172,13 +172,13 @@ def test_no_log_and_no_file_of_the_house_holds_them(played: Played) -> None:
 
 def test_no_table_of_dagster_holds_them(played: Played) -> None:
     leaks, looked = leaks_of(played, "dagster", skip=())
-    assert looked > 500
+    assert looked > 100
     assert leaks == {}
 
 
 def test_no_table_of_ours_holds_them_but_those_that_hold_bodies(played: Played) -> None:
     leaks, looked = leaks_of(played, "csod_pipelines", skip=BODIES)
-    assert looked > 500
+    assert looked > 100
     assert leaks == {}
 
 
