@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -17,15 +18,14 @@ from unittest.mock import patch
 
 from sqlalchemy import text
 
-from csod_pipelines.engine import brakes, change, create, observe, pair, roster_agreement, roster_links, roster_writes
+from csod_pipelines.engine import brakes, change, create, engine, observe, pair, roster_agreement, roster_links, roster_writes
 from csod_pipelines.engine.context import Context, End
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.model.keys import Kind
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.readings import Gone, Unknown
 from csod_pipelines.model.records import Record
-from csod_pipelines.store import checkpoints, links, work
-from csod_pipelines.store.database import Database
+from csod_pipelines.store import links, work
 from csod_pipelines.sync import plan
 
 Patches = Iterator[None]
@@ -105,39 +105,26 @@ def base_not_advanced_per_field() -> AbstractContextManager[None]:
 
 
 def cursor_advanced_before_commit() -> AbstractContextManager[None]:
-    """A feed's place is stored first, what it told only in a transaction of its own."""
-    put, mark = checkpoints.put, work.mark
-    told: list[Any] = []
-    databases: dict[Any, Database] = {}
+    """A feed's place is stored with each page, what the pages told only when every feed is read."""
+    mark, read_all, told = work.mark, observe.observe, threading.local()
 
     class Later:
         """Stands for the work list as the feeds see it."""
 
         @staticmethod
-        def mark(conn: Any, marks: Any) -> int:
-            told.extend(marks)
+        def mark(conn: Any, marks: Sequence[work.Mark]) -> int:
+            told.marks.extend(marks)
             return 0
 
-    def put_first(conn: Any, name: str, value: Any, seconds: float | None = None) -> None:
-        put(conn, name, value, seconds)
-        conn.commit()
-        marks = list(told)
-        told.clear()
-        with databases[conn.engine].begin() as other:
-            mark(other, marks)
+    def observed(ctx: Context, **named: Any) -> Any:
+        told.marks = []
+        try:
+            return read_all(ctx, **named)
+        finally:
+            with ctx.database.begin() as conn:  # which a crash prevents
+                mark(conn, told.marks)
 
-    @contextmanager
-    def known() -> Patches:
-        first = Database.__init__
-
-        def remembered(self: Database, *given: Any, **named: Any) -> None:
-            first(self, *given, **named)
-            databases[self.engine] = self
-
-        with patch.object(Database, "__init__", remembered):
-            yield
-
-    return _all(patch.object(observe, "work", Later), patch.object(checkpoints, "put", put_first), known())
+    return _all(patch.object(observe, "work", Later), patch.object(engine, "observe", observed))
 
 
 def refusal_sent_for_ever() -> AbstractContextManager[None]:
