@@ -163,6 +163,10 @@ CANCELLED = OfferingState.CANCELLED
         ("min_places", offering(min_places=2), offering(min_places=1), False),
         ("min_places", offering(), offering(min_places=1), True),
         ("min_places", offering(min_places=2, state=CANCELLED), offering(min_places=1), True),
+        ("min_places", offering(min_places=2, max_places=3), offering(min_places=2, max_places=3), True),
+        ("min_places", offering(min_places=5, max_places=3), offering(min_places=3, max_places=3), True),
+        ("min_places", offering(min_places=5, max_places=3), offering(min_places=5, max_places=3), False),
+        ("min_places", offering(max_places=3), offering(min_places=1, max_places=3), True),
         ("state", offering(), offering(max_places=0), True),
         ("state", offering(), offering(max_places=5), True),
         ("state", offering(state=CANCELLED), offering(max_places=0), True),
@@ -172,6 +176,31 @@ CANCELLED = OfferingState.CANCELLED
 )
 def test_seats_and_cancellation_are_compared_as_cornerstone_can_say_them(field: str, wanted: Offering, held: Offering, equal: bool) -> None:
     assert same(field, wanted, held) is equal
+
+
+def seats_planned(*, before: Offering, now: Offering, there: Offering) -> frozenset[str]:
+    """Cornerstone shows what it showed at the last agreement, when the event was as ``before``."""
+    return plan_change(
+        owner=record(Kind.OFFERING, A, now),
+        owner_base=image_of(record(Kind.OFFERING, A, before)),
+        peer=record(Kind.OFFERING, C, there),
+        peer_base=image_of(record(Kind.OFFERING, C, there)),
+        desired=now,
+        restore=False,
+        refused={},
+    ).fields
+
+
+def test_a_minimum_that_went_down_with_the_seats_goes_up_with_them() -> None:
+    few, many, there = offering(min_places=5, max_places=3), offering(min_places=5, max_places=8), offering(min_places=3, max_places=3)
+    assert seats_planned(before=few, now=many, there=there) == {"max_places", "min_places"}
+
+
+def test_other_changes_of_an_event_leave_its_seats_alone_and_seats_its_parts() -> None:
+    before, moved = offering(min_places=5, max_places=8), offering(part("Day"), min_places=5, max_places=8)
+    assert seats_planned(before=before, now=moved, there=offering(min_places=4, max_places=8)) == {"parts"}
+    there = offering(part("Other"), min_places=5, max_places=7)
+    assert seats_planned(before=offering(min_places=5, max_places=7), now=before, there=there) == {"max_places"}
 
 
 @pytest.mark.parametrize(
