@@ -105,7 +105,7 @@ def edited_since(sent: Value, held: Value) -> frozenset[str]:
 
 
 def _stored_as(sent: Any, held: Any) -> bool:
-    if isinstance(sent, str) and isinstance(held, str):
+    if isinstance(held, str):
         return bool(held) and n.folded(sent).startswith(n.folded(held))
     return bool(sent == held)
 

@@ -60,11 +60,7 @@ def _present(record: Record | None, *, base: bool, complete: bool) -> bool:
     state = _state(record)
     if state is EnrollmentState.ACTIVE:
         return True
-    if state is EnrollmentState.CANCELLED:
-        return False
-    if state is EnrollmentState.NO_STATEMENT:
-        return base
-    if state is None and not complete:
+    if state is EnrollmentState.NO_STATEMENT or (state is None and not complete):
         return base
     return False
 

@@ -77,7 +77,7 @@ def _on_a_worker(victim: str, kill: Callable[[Scene, random.Random], None], *, r
 
 
 def _on_a_daemon(*, rounds: int) -> Series:
-    """A whole house, whose daemon and the runs that it started are killed together; the house starts it again."""
+    """A whole house, which starts its daemon again. The runs that were launched live on; whose sensors were cut off start others."""
     dice, hit = random.Random(7), 0
     with folder() as home, housed(home) as stage:
         people = People(Vendor(stage.administrate.url), Vendor(stage.cornerstone.url))
