@@ -155,7 +155,7 @@ def plan_outcome(
         fill = {own: present for own, present in fill.items() if present}
         if a.result is None and c.result is not None:
             return OutcomePlan(fill_attendance=fill, fill_result=c.result, reason="completed_in_cornerstone")
-        if a.result is not None and c.result is not None and a.result != c.result:
+        if c.result is not None and a.result != c.result:
             return OutcomePlan(conflict=True, reason="result_conflict")
         return OutcomePlan(fill_attendance=fill, reason="completed_in_cornerstone" if fill else "already_in_step")
     marks = {peer: a.attendance[own] for own, peer in parts.items() if own in a.attendance}

@@ -96,6 +96,7 @@ def test_marks_of_a_completed_row_are_filled_beside_a_result_that_agrees() -> No
 def test_a_row_that_is_locked_without_a_result_takes_no_more_marks() -> None:
     assert planned(marks={"a1": True}, result=True, locked=True) == OutcomePlan(fill_attendance={})
     assert planned(there={"c1": True}, locked=True).fill_attendance == {"a1": True}
+    assert planned(locked=True) == OutcomePlan(fill_attendance={}, reason="already_in_step")
     assert planned(locked=True, result_there=False) == OutcomePlan(fill_attendance={}, fill_result=False, reason="completed_in_cornerstone")
 
 
