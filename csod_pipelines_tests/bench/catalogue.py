@@ -29,7 +29,7 @@ class Measurement:
 
 MEASUREMENTS = (
     Measurement(name="acknowledgement", what="webhooks answered once they are stored", seconds=100, full_seconds=600),
-    Measurement(name="latency", what="one event, from the webhook to the other side", seconds=120, full_seconds=300),
+    Measurement(name="latency", what="one event, from the webhook to the other side", seconds=200, full_seconds=300),
     Measurement(name="cold", what="one event through Dagster, nobody working", seconds=90, full_seconds=120),
     Measurement(name="burst", what="100 registrations on one offering", seconds=95, full_seconds=120),
     Measurement(name="freshness", what="changes that no webhook told", seconds=60, full_seconds=60),
