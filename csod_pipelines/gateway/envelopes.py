@@ -36,7 +36,8 @@ def administrate_deliveries(body: bytes, *, type: str, headers: Mapping[str, str
     stored = _bytes({"metadata": metadata, "payload": payload})
     stamp = (metadata.get("webhook_id"), record_id, metadata.get("triggered_at"))
     key = _digest("administrate", type, *stamp) if all(isinstance(part, str) for part in stamp) else _digest("administrate", type, stored)
-    return [_delivery(SystemName.ADMINISTRATE, type, administrate_target(type, record_id), key, headers, stored)]
+    target = administrate_target(type, record_id, event_id=_event_id(payload))
+    return [_delivery(SystemName.ADMINISTRATE, type, target, key, headers, stored)]
 
 
 def cornerstone_deliveries(body: bytes, *, headers: Mapping[str, str]) -> list[Delivery]:
@@ -71,6 +72,7 @@ def _delivery(source: SystemName, type: str, target: Target | None, key: bytes, 
         subject=target.subject if target else None,
         flow=target.flow if target else None,
         side=source if target else None,
+        member=target.member if target else None,
         dedupe_key=key,
         headers={name: value for name, value in headers.items() if name in KEPT_HEADERS},
         body=body,
@@ -84,6 +86,13 @@ def _record_id(payload: Mapping[str, Any]) -> str | None:
     if isinstance(node, dict):
         return usable_id(node.get("id"))
     return usable_id(payload.get("echo"))
+
+
+def _event_id(payload: Mapping[str, Any]) -> str | None:
+    """``node.event.id``, where our query asks for it."""
+    node = payload.get("node")
+    event = node.get("event") if isinstance(node, dict) else None
+    return usable_id(event.get("id")) if isinstance(event, dict) else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

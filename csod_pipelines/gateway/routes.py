@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName
+from csod_pipelines.model.keys import Flow, Kind, RecordKey, SystemName, roster_subject
 
 #: Administrate has no word for an event's session in the common model: it is known by its own id until it is read.
 PART_SUBJECT = "part:administrate:{id}"
@@ -38,19 +38,23 @@ _TRAINING_FLOWS: Mapping[str, Flow] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """``member``: whom of a roster it is about."""
+
     subject: str
     flow: Flow
+    member: str | None = None
 
 
-def administrate_target(type: str, id: str | None) -> Target | None:
-    """None for a type we do not follow, or a payload that names no record."""
+def administrate_target(type: str, id: str | None, *, event_id: str | None = None) -> Target | None:
+    """None for a type we do not follow, or a payload that names no record. A learner whose payload names the event, as our own query
+    asks for it, is a member of that event's roster; without it, somebody has to ask for the event first."""
     if id is None:
         return None
     if type in _MANUAL:
         kind, flow = _MANUAL[type]
         return Target(str(RecordKey(kind, SystemName.ADMINISTRATE, id)), flow)
     if type in _RESULT_TYPES:
-        return Target(str(RecordKey(Kind.ENROLLMENT, SystemName.ADMINISTRATE, id)), Flow.RESULT)
+        return _learner(id, Flow.RESULT, event_id)
     word, _, verb = type.rpartition("_")
     if verb not in _VERBS:
         return None
@@ -59,7 +63,14 @@ def administrate_target(type: str, id: str | None) -> Target | None:
     if word not in _ADMINISTRATE:
         return None
     kind, flow = _ADMINISTRATE[word]
+    if kind is Kind.ENROLLMENT:
+        return _learner(id, flow, event_id)
     return Target(str(RecordKey(kind, SystemName.ADMINISTRATE, id)), flow)
+
+
+def _learner(id: str, flow: Flow, event_id: str | None) -> Target:
+    learner = str(RecordKey(Kind.ENROLLMENT, SystemName.ADMINISTRATE, id))
+    return Target(learner, flow) if event_id is None else Target(roster_subject(event_id), flow, member=learner)
 
 
 def cornerstone_target(type: str, data: Mapping[str, Any]) -> Target | None:

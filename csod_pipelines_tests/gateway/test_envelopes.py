@@ -58,6 +58,20 @@ def test_a_deleted_record_is_known_by_the_echo_of_its_id() -> None:
     assert delivery.subject == "offering:administrate:Q291cnNlOjk1MDA="
 
 
+def test_a_learner_whose_event_is_told_is_a_member_of_its_roster() -> None:
+    learner = {"id": "TGVhcm5lcjo3Nw==", "__typename": "Learner", "event": {"id": "Q291cnNlOjE="}}
+    delivery = administrate({**ADMINISTRATE, "payload": {"node": learner}})
+    assert (delivery.subject, delivery.member) == ("roster:administrate:Q291cnNlOjE=", "enrollment:administrate:TGVhcm5lcjo3Nw==")
+    marks = administrate({**ADMINISTRATE, "payload": {"node": learner}}, type="learner_result_updated")
+    assert (marks.flow, marks.subject, marks.member) == ("result_sync", delivery.subject, delivery.member)
+
+
+@pytest.mark.parametrize("event", [None, "Q291cnNlOjE=", {}, {"id": None}, {"id": 7}, {"id": "x" * 500}, {"id": "a\nb"}])
+def test_a_learner_whose_event_is_not_told_as_an_id_goes_by_its_own_name(event: Any) -> None:
+    delivery = administrate({**ADMINISTRATE, "payload": {"node": {"id": "TGVhcm5lcjo3Nw==", "event": event}}})
+    assert (delivery.subject, delivery.member) == ("enrollment:administrate:TGVhcm5lcjo3Nw==", None)
+
+
 @pytest.mark.parametrize("payload", [{}, {"node": None}, {"node": {"id": 7}}, {"echo": "a\u0000b"}])
 def test_a_payload_that_names_no_record_is_stored_without_one(payload: dict[str, Any]) -> None:
     assert administrate({**ADMINISTRATE, "payload": payload}).subject is None

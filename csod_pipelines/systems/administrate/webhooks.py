@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from csod_pipelines.systems.administrate.client import Client, entity
 
 READ_QUERY = "query Hint($objectid: ID!) { node(id: $objectid) { id __typename } }"
+LEARNER_QUERY = "query Hint($objectid: ID!) { node(id: $objectid) { id __typename ... on Learner { event { id } } } }"
 ECHO_QUERY = "query Hint($objectid: String!) { echo(value: $objectid) }"
 
 
@@ -29,7 +30,9 @@ class HookType:
 
     @property
     def query(self) -> str:
-        return ECHO_QUERY if self.slug.endswith("_deleted") else READ_QUERY
+        if self.slug.endswith("_deleted"):
+            return ECHO_QUERY
+        return LEARNER_QUERY if self.slug.startswith("learner_") else READ_QUERY
 
 
 def _type(slug: str, *aliases: str, required: bool = True) -> HookType:
