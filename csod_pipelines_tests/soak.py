@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 
 from csod_pipelines.model.keys import Kind
+from csod_pipelines_tests.bench.page import keep_long
 from csod_pipelines_tests.bench.stage import Stage
 from csod_pipelines_tests.crashes.scene import Scene, imported
 from csod_pipelines_tests.crashes.worker import working
@@ -173,8 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write everything that was sampled")
     given = parser.parse_args(arguments)
     found = soak(minutes=given.minutes)
-    for line in found.lines():
-        sys.stdout.write(f"{line}\n")
+    lines = list(found.lines())
+    sys.stdout.write("\n".join(lines) + "\n")
+    keep_long("Soak: steady load while days pass", f"make soak ARGS='--minutes {given.minutes:g}'", lines)
     if given.json:
         given.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     return 0 if found.flat and not found.left else 1

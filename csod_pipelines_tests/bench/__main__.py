@@ -25,11 +25,9 @@ from typing import Any
 
 from csod_pipelines_tests.bench.catalogue import MEASUREMENTS, Measurement, chosen
 from csod_pipelines_tests.bench.machine import describe
-from csod_pipelines_tests.bench.page import write_page
+from csod_pipelines_tests.bench.page import RESULTS, write_page
 from csod_pipelines_tests.bench.table import as_text
 
-RESULTS = Path(__file__).parents[2] / "bench" / "results.json"
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 CLEAN_UP_SECONDS = 60.0
 
 
@@ -49,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(chosen(given.only), full=given.full, everything=given.only is None)
         if status:
             return status
-    write_page(json.loads(RESULTS.read_text()), PAGE)
+    write_page()
     return 0
 
 

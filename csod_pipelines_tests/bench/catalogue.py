@@ -29,12 +29,12 @@ class Measurement:
 
 MEASUREMENTS = (
     Measurement(name="acknowledgement", what="webhooks answered once they are stored", seconds=100, full_seconds=600),
-    Measurement(name="latency", what="one event, from the webhook to the other side", seconds=200, full_seconds=300),
-    Measurement(name="cold", what="one event through Dagster, nobody working", seconds=90, full_seconds=120),
-    Measurement(name="burst", what="100 registrations on one offering", seconds=95, full_seconds=120),
-    Measurement(name="freshness", what="changes that no webhook told", seconds=60, full_seconds=60),
-    Measurement(name="claiming", what="leasing waiting units", seconds=80, full_seconds=200),
-    Measurement(name="import", what="the initial import of users", seconds=150, full_seconds=1300, alone_seconds=3_000),
+    Measurement(name="latency", what="one event, from the webhook to the other side", seconds=180, full_seconds=300),
+    Measurement(name="cold", what="one event through Dagster, nobody working", seconds=75, full_seconds=120),
+    Measurement(name="burst", what="100 registrations on one offering", seconds=75, full_seconds=120),
+    Measurement(name="freshness", what="changes that no webhook told", seconds=55, full_seconds=60),
+    Measurement(name="claiming", what="leasing waiting units", seconds=75, full_seconds=200),
+    Measurement(name="import", what="the initial import of users", seconds=130, full_seconds=1300, alone_seconds=3_000),
     Measurement(name="reconcile", what="the daily comparison of OUs", seconds=70, full_seconds=400, alone_seconds=900),
     Measurement(name="ledger", what="what recording a call costs", seconds=40, full_seconds=60),
     Measurement(name="definitions", what="loading the Dagster code location", seconds=30, full_seconds=60),

@@ -16,7 +16,7 @@ from csod_pipelines_tests.bench.scene import DIVISION, Scene, scene
 from csod_pipelines_tests.bench.stage import NotReached, Vendor, moment, until
 
 SECTION = "One isolated event, prerequisites linked, warm"
-LEARNERS, PEOPLE, SLOW = 25, 12, 12
+LEARNERS, PEOPLE, SLOW = 25, 12, 8
 SLOW_SECONDS = 0.2
 EVENT_SECONDS = 20.0
 APART_SECONDS = 1.0  # echoes of the event before have come and gone

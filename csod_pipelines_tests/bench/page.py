@@ -1,14 +1,19 @@
-"""docs/benchmarks.md, made from bench/results.json."""
+"""docs/benchmarks.md, made from bench/results.json and, for what has a command of its own, bench/long.json."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from csod_pipelines_tests.bench.catalogue import MEASUREMENTS
+from csod_pipelines_tests.bench.machine import describe
 from csod_pipelines_tests.bench.table import cells
+
+ROOT = Path(__file__).parents[2]
+RESULTS, LONG, PAGE = ROOT / "bench" / "results.json", ROOT / "bench" / "long.json", ROOT / "docs" / "benchmarks.md"
 
 HEAD = """# Benchmarks
 
@@ -23,12 +28,28 @@ A target that is not reached says **not met**.
 """
 
 
-def write_page(results: Mapping[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(_lines(results)) + "\n")
+def keep_long(name: str, command: str, lines: Iterable[str]) -> None:
+    """The last words of a run that takes too long for `make bench`."""
+    known = json.loads(LONG.read_text()) if LONG.exists() else {}
+    described = describe()
+    known[name] = {"command": command, "measured_at": described["measured_at"], "commit": described["commit"], "lines": list(lines)}
+    LONG.parent.mkdir(exist_ok=True)
+    LONG.write_text(json.dumps(dict(sorted(known.items())), indent=1, ensure_ascii=False) + "\n")
+    if RESULTS.exists():
+        write_page()
 
 
-def _lines(results: Mapping[str, Any]) -> Iterator[str]:
+def write_page() -> None:
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    long = json.loads(LONG.read_text()) if LONG.exists() else {}
+    PAGE.write_text(page_of(json.loads(RESULTS.read_text()), long))
+
+
+def page_of(results: Mapping[str, Any], long: Mapping[str, Any]) -> str:
+    return "\n".join(_lines(results, long)) + "\n"
+
+
+def _lines(results: Mapping[str, Any], long: Mapping[str, Any]) -> Iterator[str]:
     yield HEAD
     yield from _machine(results)
     what = {m.name: m.what for m in MEASUREMENTS}
@@ -39,6 +60,10 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         yield from _tables(measured["rows"])
         scope = "`FULL=1`, " if measured["full"] else ""
         yield f"\n_{scope}{measured['measured_at']}, commit {measured['commit']}, took {measured['took_seconds']:.0f} s._"
+    for name, run in long.items():
+        yield f"\n## {name}\n"
+        yield from (f"- {line}" for line in run["lines"])
+        yield f"\n_`{run['command']}`, {run['measured_at']}, commit {run['commit']}._"
 
 
 def _machine(results: Mapping[str, Any]) -> Iterator[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
 from csod_pipelines_tests.bench.bound import import_requests, import_seconds
 from csod_pipelines_tests.bench.catalogue import MEASUREMENTS, chosen
 from csod_pipelines_tests.bench.machine import describe
-from csod_pipelines_tests.bench.page import write_page
+from csod_pipelines_tests.bench.page import page_of
 from csod_pipelines_tests.bench.rows import Row, percentile, shown
 from csod_pipelines_tests.bench.stopwatch import Stopwatch, VirtualClock
 from csod_pipelines_tests.bench.table import as_text
@@ -78,16 +77,16 @@ def test_what_is_measured_by_name_may_take_longer_than_within_the_whole() -> Non
     assert alone.limit(full=False, alone=False) == alone.seconds < alone.limit(full=False, alone=True)
 
 
-def test_the_page_says_plainly_what_is_not_met(tmp_path: Path) -> None:
+def test_the_page_says_plainly_what_is_not_met_and_keeps_what_has_a_command_of_its_own() -> None:
     rows = [
         Row(section="S", name="quick | slow", figure=2.0, unit="s", target="<= 1 s", met=False, ratio=2.0, note="Why."),
         Row(section="S", name="compared", figure=5.0, unit="/s", against="another: 4/s", ratio=1.25),
     ]
     measured = {**describe(), "full": False, "took_seconds": 3.0, "rows": [row.as_json() for row in rows]}
-    page = tmp_path / "docs" / "benchmarks.md"
-    write_page({**describe(), "measurements": {"burst": measured}}, page)
-    text = page.read_text()
+    soaked = {"Soak": {"command": "make soak", "measured_at": "2026-11-22", "commit": "abc", "lines": ["nothing grew"]}}
+    text = page_of({**describe(), "measurements": {"burst": measured}}, soaked)
     assert "| quick \\| slow | 2.00 s |  | 2.00 | <= 1 s | **not met** |" in text
     assert "| compared | 5.00 /s | another: 4/s | 1.25 |  |  |" in text
     assert "- Why." in text
+    assert "## Soak\n\n- nothing grew\n" in text
     assert as_text([rows[0].as_json()]).splitlines()[1].endswith("not met")

@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from csod_pipelines_tests.bench.page import keep_long
 from csod_pipelines_tests.crashes.series import VICTIMS, play
 
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed += bool(series.differences)
         sys.stdout.write(f"{series}\n")
         sys.stdout.flush()
+        keep_long(f"Kills of the {victim}", f"make crashes ARGS='{victim} --rounds {given.rounds}'", [str(series)])
     return 1 if failed else 0
 
 
