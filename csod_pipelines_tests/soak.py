@@ -121,7 +121,7 @@ def _change(stage: Stage, dice: random.Random, users: Sequence[Any], events: Seq
     if dice.random() < 0.5:
         stage.cornerstone.act("edit_user", id=dice.choice(users), mobile_phone=f"+1 555 {number:06}")
     elif dice.random() < 0.8:
-        stage.administrate.act("edit_event", id=dice.choice(events), max_places=30 + number % 30)
+        stage.administrate.act("edit_event", id=dice.choice(events), max_places=70 + number % 30)  # more than there are people
     else:
         learners = [row for row in stage.administrate.state("learners") if row["event_id"] in events]
         if learners and dice.random() < 0.5:
