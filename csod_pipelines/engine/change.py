@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -154,7 +155,7 @@ def _write(
             with ctx.database.begin() as conn:
                 if fresh.id != peer.id:  # a value of a field is known by its text alone
                     links.bind(conn, link.id, system=fresh.key.system, id=fresh.id, state=link.state)
-                _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile)
+                _agree(conn, link, owner, fresh, keep=refused | change.open | meanwhile, refused={f: change.digests[f] for f in refused})
                 if cancelling or (isinstance(owner.value, Offering) and "max_places" in sent):
                     # everybody is withdrawn; or a place was added, for which somebody may have been waiting
                     work.mark(conn, [work.Mark(subject=roster_subject(owner.id), flow="enrollment_sync")])
@@ -217,8 +218,17 @@ def value_over(held: Value, desired: Value, sent: frozenset[str]) -> Value:
     return replace(held, **{f.name: getattr(desired, f.name) for f in fields(held) if f.name in sent})
 
 
-def _agree(conn: Connection, link: Link, owner: Record, peer: Record, *, keep: frozenset[str] = frozenset()) -> None:
-    """Both sides' images become their bases, but for the fields in ``keep``, whose old bases stay."""
+def _agree(
+    conn: Connection,
+    link: Link,
+    owner: Record,
+    peer: Record,
+    *,
+    keep: frozenset[str] = frozenset(),
+    refused: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Both sides' images become their bases, but for the fields in ``keep``, whose old bases stay. ``refused``: digests of what the
+    peer refused just now, beside what it refused before."""
     before = images.load(conn, link.id) if keep else {}
     for record in (owner, peer):
         image = image_of(record)
@@ -226,8 +236,8 @@ def _agree(conn: Connection, link: Link, owner: Record, peer: Record, *, keep: f
         old = before.get(record.key.system.value)
         for name in keep:
             base[name] = old.base.get(name) if old is not None and old.base is not None else None
-        refused = {f: d for f, d in (old.refused if old else {}).items() if f in keep}
-        images.save(conn, link.id, record.key.system, seen=image, base=base, refused=refused)
+        left = {f: d for f, d in (old.refused if old else {}).items() if f in keep} | (dict(refused) if record is peer else {})
+        images.save(conn, link.id, record.key.system, seen=image, base=base, refused=left)
     if isinstance(owner.value, Offering) and isinstance(peer.value, Offering):
         _note_parts(conn, link, owner.value, peer.value, link.facts.get("parts") or {})
     if isinstance(owner.value, Person):

@@ -11,7 +11,7 @@ from csod_pipelines.engine.context import Context, End, WaitsFor, id_on
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.outcomes import Disposition
 from csod_pipelines.model.records import Record
-from csod_pipelines.store import links
+from csod_pipelines.store import links, work
 from csod_pipelines.sync.translate import Terms, references
 
 
@@ -45,9 +45,22 @@ def terms_for(ctx: Context, record: Record, *, part_ids: Mapping[str, str] | Non
         still = [key for key in missing if key not in refs and not _does_without(ends[key])]
         if still:
             raise WaitsFor((str(key) for key in still), looked_at=all(ends[key] is not None for key in still))
-    refs |= {key: "" for key in missing if key not in refs}
+    if missing and ctx.dry:
+        with ctx.database.read() as conn:
+            stuck = _stuck(conn, missing)
+        if stuck:
+            raise WaitsFor((str(key) for key in stuck), looked_at=True)
+    refs |= {key: "" for key in missing if key not in refs}  # of a plan: what it would create first
     home = ctx.options.new_user_org_unit if record.key.system is SystemName.ADMINISTRATE else None
     return Terms(refs=refs, part_ids=part_ids, provider=ctx.options.provider, default_org_unit=home)
+
+
+def _stuck(conn: Connection, keys: Iterable[RecordKey]) -> list[RecordKey]:
+    """Those that no plan creates: the vendor refused them, or they are set aside."""
+    keys = list(keys)
+    parked = work.parked_among(conn, [str(key) for key in keys])
+    found = ((key, links.by_record(conn, key.kind, key.system, key.id)) for key in keys)
+    return [key for key, link in found if str(key) in parked or (link is not None and link.facts.get("refused"))]
 
 
 def _does_without(end: End | None) -> bool:

@@ -126,11 +126,14 @@ def test_an_edit_of_the_account_is_undone_by_the_daily_reconciliation(stage: Sta
     quiet(stage)
 
 
+def hired_into(stage: Stage, name: str, ou: int) -> dict[str, Any]:
+    ous = [{"id": ou, "type_id": DIVISION}]
+    return stage.cornerstone.act("hire", first_name=name, last_name="Hired", primary_email=f"{name}@example.org".lower(), ous=ous)
+
+
 def test_two_accounts_that_were_merged_close_no_unit(stage: Stage) -> None:
     kept, merged = make(stage, "Survivor"), make(stage, "Merged away")
-    user = stage.cornerstone.act(
-        "hire", first_name="Mia", last_name="Merged", primary_email="mia@example.org", ous=[{"id": merged, "type_id": DIVISION}]
-    )
+    user = hired_into(stage, "Mia", merged)
     stage.settle()
     stage.administrate.act("merge_accounts", from_account_id=account(stage, merged)["id"], to_account_id=account(stage, kept)["id"])
     stage.settle()
@@ -139,6 +142,29 @@ def test_two_accounts_that_were_merged_close_no_unit(stage: Stage) -> None:
     assert stage.cornerstone.row("users", id=user["id"])["ous"] == [{"id": merged, "type_id": DIVISION}]
     differ = [f"OU {merged} 'Merged away' has no account", f"user {user['id']}: the contact's account is"]
     quiet(stage, differ=differ, parked=["The record on the other side is gone"])
+
+
+def test_below_a_merged_account_what_can_be_written_is_and_the_rest_is_refused_once(stage: Stage) -> None:
+    """The refused field of a change whose other fields were taken was sent again by every comparison."""
+    kept, merged = make(stage, "Above that stays"), make(stage, "Above that goes")
+    child = make(stage, "Child", merged)
+    user = hired_into(stage, "Una", child)
+    stage.settle()
+    gone = account(stage, merged)["id"]
+    stage.administrate.act("merge_accounts", from_account_id=gone, to_account_id=account(stage, kept)["id"])
+    stage.cornerstone.act("rename_ou", id=child, name="Child renamed")
+    below = stage.cornerstone.act("create_ou", name="New below", type_id=DIVISION, parent_id=merged)["id"]
+    stage.cornerstone.act("edit_user", id=user["id"], ous=[{"id": below, "type_id": DIVISION}])
+    stage.settle()
+    stage.reconcile(Kind.ORG_UNIT, Kind.PERSON)
+    assert account(stage, child)["name"] == "Child renamed"
+    differ = [
+        f"OU {merged} 'Above that goes' has no account",
+        f"OU {below} 'New below' has no account",
+        f"OU {child}",
+        f"user {user['id']}: the contact's account is",
+    ]
+    quiet(stage, differ=differ, parked=[f"node {gone} answers null"])
 
 
 def test_units_of_other_types_and_inactive_ones_are_left_alone(stage: Stage) -> None:
