@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
-from csod_pipelines.model.records import Part, Record
+from csod_pipelines.model.records import Part, Record, Value
 
 Image = Mapping[str, Any]
 
@@ -41,7 +42,12 @@ def _plain(value: Any) -> Any:
 
 def image_of(record: Record) -> dict[str, Any]:
     value = record.value
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _NOT_COMPARED}
+    return {name: _plain(getattr(value, name)) for name in _compared(type(value))}
+
+
+@cache
+def _compared(kind: type[Value]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name not in _NOT_COMPARED)
 
 
 def changed(image: Image, base: Image | None) -> frozenset[str]:
