@@ -27,6 +27,7 @@ from csod_pipelines.model.readings import Gone, Unknown
 from csod_pipelines.model.records import Record
 from csod_pipelines.store import links, work
 from csod_pipelines.sync import plan
+from csod_pipelines.systems.errors import LeaseLost
 
 Patches = Iterator[None]
 
@@ -40,16 +41,27 @@ def _all(*patches: AbstractContextManager[Any]) -> Patches:
 
 
 def no_fencing() -> AbstractContextManager[None]:
-    """A worker that lost its unit goes on, and records its end."""
-    finish_many, lock = work.finish_many, work._LOCK_OWN
+    """A worker that lost its unit, and was told so, goes on and records its end. Its leases are renewed as ever."""
+    finish_many, lock, ensure, hold = work.finish_many, work._LOCK_OWN, LeaseGuard.ensure, LeaseGuard.hold
 
     def unfenced(conn: Any, claims: Sequence[work.Claim], **named: Any) -> dict[str, bool]:
         fences = {row.subject: row.fence for row in conn.execute(lock, {"subjects": [claim.subject for claim in claims]})}
         there = [replace(claim, fence=fences[claim.subject]) for claim in claims if claim.subject in fences]
         return {claim.subject: True for claim in claims} | finish_many(conn, there, **named)
 
+    def heedless(self: LeaseGuard, seconds: float) -> None:
+        try:
+            ensure(self, seconds)
+        except LeaseLost:
+            self.allowed += 1
+
+    def begun(self: LeaseGuard, subject: str) -> None:
+        self._lost.discard(subject)
+        hold(self, subject)
+
     return _all(
-        patch.object(LeaseGuard, "ensure", lambda self, seconds: None),
+        patch.object(LeaseGuard, "ensure", heedless),
+        patch.object(LeaseGuard, "hold", begun),
         patch.object(work, "finish_many", unfenced),
         patch.object(work, "_held", lambda rows, claim: None),
     )

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import requests
 
+from csod_pipelines.model.keys import SystemName
 from csod_pipelines.store import inbox
 from csod_pipelines.store.provision import Urls
+from csod_pipelines.systems.administrate import webhooks
 from csod_pipelines_tests.acceptance.scenarios.epilogue import quiet
 from csod_pipelines_tests.acceptance.scenarios.mail import Mail
 from csod_pipelines_tests.acceptance.scenarios.stage import DIVISION, PORTAL, Stage, staged
@@ -56,6 +58,38 @@ def newest_end(stage: Stage) -> tuple[str, str | None]:
     with stage.house.database.read() as conn:
         row = inbox.deliveries(conn, limit=1)[0]
     return row.disposition, row.reason
+
+
+def learner_told(stage: Stage) -> tuple[str | None, bool]:
+    """Register somebody; what the delivery was stored for, and whether Administrate was asked for the learner's event."""
+    event, person = stage.event(), stage.person()
+    stage.settle()
+    since = stage.administrate.last_request()
+    event.register(person)
+    stage.settle()
+    assert event.status(person) == "Registered"
+    with stage.house.database.read() as conn:
+        told = next(row.subject for row in inbox.deliveries(conn) if row.type == "learner_created")
+    asked = {row["operation"] for row in stage.administrate.requests(since)} & {"node", "learners"}  # of one learner, or of several
+    return told, bool(asked)
+
+
+def test_a_learner_that_is_told_with_its_event_is_worked_without_asking_for_it(stage: Stage) -> None:
+    told, asked = learner_told(stage)
+    assert (told or "").startswith("roster:administrate:") and not asked
+    quiet(stage)
+
+
+def test_a_hook_of_an_older_version_that_tells_no_event_still_brings_its_learners(stage: Stage) -> None:
+    client: Any = stage.house.systems[SystemName.ADMINISTRATE].client  # pyright: ignore[reportAttributeAccessIssue]
+    hook = next(hook for hook in webhooks.installed(client) if hook.slug == "learner_created")
+    webhooks._update(client, {"webhookId": hook.id, "query": webhooks.READ_QUERY})
+    try:
+        told, asked = learner_told(stage)
+    finally:
+        webhooks._update(client, {"webhookId": hook.id, "query": webhooks.LEARNER_QUERY})
+    assert (told or "").startswith("enrollment:administrate:") and asked
+    quiet(stage)
 
 
 def test_webhooks_alone_carry_a_training_from_its_event_to_its_result(stage: Stage) -> None:
