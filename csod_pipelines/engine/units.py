@@ -28,8 +28,6 @@ from csod_pipelines.systems.errors import Forbidden, LeaseLost, Malformed, RateL
 
 SECOND_LOOK_SECONDS = 60.0
 PREREQUISITE_RETRY_SECONDS = 120.0
-PREREQUISITE_MOST_SECONDS = 6 * 3600.0  # a record that was refused wakes whoever waits for it once it is there
-UNAVAILABLE_MOST_SECONDS = 900.0
 MAX_DEPTH = 30
 UNEXPECTED_TRIES = 3
 HELD_SECONDS = 5.0  # nobody claims it while the flow is held; once released it should go on at once
@@ -97,9 +95,7 @@ def _unexpected(ctx: Context, claim: Claim, err: Exception) -> End | None:
 
 
 def _wait(ctx: Context, claim: Claim, waits: WaitsFor) -> None:
-    again, reason = PREREQUISITE_RETRY_SECONDS, "waits_for"
-    if waits.looked_at:
-        again, reason = _back_off(claim, most=PREREQUISITE_MOST_SECONDS), "prerequisite_missing"
+    again, reason = (_back_off(claim), "prerequisite_missing") if waits.looked_at else (PREREQUISITE_RETRY_SECONDS, "waits_for")
     with ctx.database.begin() as conn:
         work.wait_for(conn, claim, waits.subjects, fallback_seconds=again, reason=reason, count_attempt=waits.looked_at)
 
@@ -110,8 +106,8 @@ def give_back(ctx: Context, claim: Claim, err: BrakeOn | FlowStopped) -> None:
     _postpone(ctx, claim, reason, seconds=seconds, count_attempt=False)
 
 
-def _back_off(claim: Claim, *, most: float = UNAVAILABLE_MOST_SECONDS) -> float:
-    return min(UNAVAILABLE_PAUSE_SECONDS * 2 ** min(claim.attempts, 16), most)
+def _back_off(claim: Claim) -> float:
+    return min(UNAVAILABLE_PAUSE_SECONDS * 2 ** min(claim.attempts, 8), 900.0)
 
 
 def _postpone(ctx: Context, claim: Claim, reason: str, *, seconds=None, until=None, count_attempt: bool = True) -> None:

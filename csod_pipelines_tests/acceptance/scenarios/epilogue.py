@@ -16,13 +16,14 @@ AGENT = "csod-pipelines/"
 _EXCHANGES = text("SELECT x.id::text, o.exchange_id IS NOT NULL FROM exchange x LEFT JOIN exchange_outcome o ON o.exchange_id = x.id")
 
 
-def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = ()) -> None:
-    """Settle, then hold the house to its promises.
+def quiet(stage: Stage, *, differ: Iterable[str] = (), parked: Iterable[str] = (), settle: bool = True) -> None:
+    """Settle, unless somebody waits for what only people can mend and asks for it again and again; then hold the house to its promises.
 
     ``differ``: beginnings or pieces of the sentences in which the two sides may, and must, still differ; one each.
     ``parked``: pieces of the reasons that must be parked, and no others. What an earlier scenario of the module left so stands.
     """
-    stage.settle()
+    if settle:
+        stage.settle()
     _nothing_to_write(stage)
     _same_records(stage, list(differ))
     _parked(stage, list(parked))
