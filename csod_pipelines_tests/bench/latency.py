@@ -24,7 +24,7 @@ EVENT_SECONDS = 20.0
 APART_SECONDS = 1.0  # echoes of the event before have come and gone
 NOTE = (
     "Seconds from the act on the vendor's screen, the sending of its webhook included; a lingering worker looks for work five times "
-    "a second."
+    "a second. Cornerstone's limits and our own are off: what comes every two seconds would meet them, which a single event does not."
 )
 
 
