@@ -123,6 +123,18 @@ def test_external_ids_are_stored_in_bulk_and_looked_up(a_system: AdministrateSys
     assert a_system.find_by_external_id(Kind.ORG_UNIT, "csod:portal:ou", "7") is None
 
 
+def test_a_batch_of_records_stores_two_ids_each_in_one_request(a_system: AdministrateSystem, a_vendor: Vendor) -> None:
+    home = account(a_system, "Home")
+    made = a_system.create_many([person(number, home) for number in range(51)])
+    keys = [RecordKey(Kind.PERSON, A, answer.id) for answer in made if isinstance(answer, Written)]
+    before = a_vendor.last_request()
+    rows = [(key, {"csod:portal:user": str(number), "csod:portal:run": f"r{number}"}) for number, key in enumerate(keys)]
+    assert a_system.remember_many(rows) == (None,) * 51
+    assert len(a_vendor.requests(before)) == 2, "fifty records, and the one that is left"
+    last = a_system.find_by_external_id(Kind.PERSON, "csod:portal:run", "r50")
+    assert last is not None and last.id == keys[50].id
+
+
 def test_contacts_are_created_and_the_last_ones_remembered_in_one_request(a_system: AdministrateSystem, a_vendor: Vendor) -> None:
     home = account(a_system, "Home")
     first = a_system.create_many([person(number, home) for number in range(50)])

@@ -281,13 +281,15 @@ class Writes:
     # ---- external ids
 
     def remember_many(self, rows: Sequence[tuple[RecordKey, Mapping[str, str]]]) -> tuple[Refusal | None, ...]:
-        """All pairs of all records, a batch in one document. A record is refused when one of its pairs is."""
-        flat = self._pairs(rows)
-        answers: list[Mapping[str, Any] | Refusal] = []
+        """All pairs of a batch of records in one document. A record is refused when one of its pairs is."""
+        refusals: list[Refusal | None] = []
         size = self._client.options.batch_size
-        for start in range(0, len(flat), size):
-            answers += self._client.run_batch("StoreExternalIds", [pair for _, pair in flat[start : start + size]])
-        return self._remembered(len(rows), flat, answers)
+        for start in range(0, len(rows), size):
+            some = rows[start : start + size]
+            flat = self._pairs(some)
+            answers = self._client.run_batch("StoreExternalIds", [pair for _, pair in flat])
+            refusals += self._remembered(len(some), flat, answers)
+        return tuple(refusals)
 
     def _pairs(self, rows: Sequence[tuple[RecordKey, Mapping[str, str]]]) -> list[tuple[int, dict[str, str]]]:
         return [
