@@ -105,8 +105,9 @@ class Brakes:
             return found
         with self._database.read() as conn:
             released = _released(conn, flow)
+            first = _compared_first(conn, [intent for c, intent in zip(found, intents, strict=True) if c is not None and c.brake == MOVES])
             found = [
-                None if c is not None and (c.key in released or _first_comparison(conn, c, intent)) else c
+                None if c is not None and (c.key in released or intent.subject in first) else c
                 for c, intent in zip(found, intents, strict=True)
             ]
             new: dict[tuple[str, Kind], set[str]] = defaultdict(set)
@@ -166,12 +167,13 @@ def _released(conn: Connection, flow: Flow) -> frozenset[str]:
     return frozenset(control.value.get("allowed", ())) if control is not None else frozenset()
 
 
-def _first_comparison(conn: Connection, found: Counted, intent: Intent) -> bool:
-    """Bringing a pair in step for the first time, after an import recognised it, moves nothing that we had put somewhere."""
-    if found.brake != MOVES or not intent.subject.startswith("link:"):
-        return False
-    owner = images.load(conn, int(intent.subject.removeprefix("link:"))).get(DIRECTIONS[intent.kind].owner.value)
-    return owner is None or owner.base is None
+def _compared_first(conn: Connection, intents: Sequence[Intent]) -> set[str]:
+    """Subjects that were never in step: bringing a pair there, after an import recognised it, moves nothing that we had put somewhere."""
+    owners = {intent.subject: DIRECTIONS[intent.kind].owner.value for intent in intents if intent.subject.startswith("link:")}
+    numbers = {subject: int(subject.removeprefix("link:")) for subject in owners}
+    known = images.load_many(conn, list(numbers.values())) if numbers else {}
+    sides = {subject: known.get(numbers[subject], {}).get(owner) for subject, owner in owners.items()}
+    return {subject for subject, image in sides.items() if image is None or image.base is None}
 
 
 def _written_side(kind: Kind) -> SystemName:

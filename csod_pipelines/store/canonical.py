@@ -15,6 +15,9 @@ def canonical(value: Any) -> bytes:
     return orjson.dumps(value, default=_plain, option=_OPTIONS)
 
 
+DIGEST_BYTES = 32
+
+
 def digest(data: bytes) -> bytes:
     return sha256(data).digest()
 

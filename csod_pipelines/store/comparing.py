@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
+from csod_pipelines.store.canonical import DIGEST_BYTES
 from csod_pipelines.store.links import PAIRING, Link
 
 _SIDES = ("administrate", "cornerstone")
 
-# Each record by the index of its link and image: so many look-ups, whatever else the tables hold.
+# Each record by the index of its link and image: so many look-ups, whatever else the tables hold. The digests come as one string of
+# bytes, since an array of bytes is written and read as text.
 _APART = {
     side: text(f"""
     SELECT s.id, l.id IS NOT NULL AS linked
-    FROM unnest(CAST(:ids AS text[]), CAST(:digests AS bytea[])) AS s (id, digest)
+    FROM (SELECT id, substring(CAST(:digests AS bytea) FROM ({DIGEST_BYTES} * (number - 1) + 1)::int FOR {DIGEST_BYTES}) AS digest
+          FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS u (id, number)) s
     LEFT JOIN LATERAL (
         SELECT id FROM link
         WHERE kind = :kind AND {side}_id = s.id AND pairing = :pairing AND state = 'live' AND state <> 'tombstone' LIMIT 1) l ON true
@@ -30,7 +33,7 @@ _APART = {
 def apart(conn: Connection, kind: str, system: str, digests: Mapping[str, bytes]) -> dict[str, bool]:
     """Those of the records, given with the digests of their images, that are not as they were at the last agreement; whether each is
     half of a live pair at all."""
-    parameters = {"ids": list(digests), "digests": list(digests.values()), "kind": str(kind), "system": str(system), "pairing": PAIRING}
+    parameters = {"ids": list(digests), "digests": b"".join(digests.values()), "kind": str(kind), "system": str(system), "pairing": PAIRING}
     return {row.id: row.linked for row in conn.execute(_APART[system], parameters)}
 
 
