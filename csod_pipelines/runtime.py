@@ -37,7 +37,6 @@ BATCH_WAIT_SECONDS = 130.0
 #: Accounts and contacts print no stamp, so a feed repeats what changed within the overlap; a fast feed needs a short one.
 FEED_OVERLAP_SECONDS = 120
 SANDBOX_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-FINGERPRINT = "fingerprint"
 
 
 class WrongEnds(Exception):
@@ -292,9 +291,9 @@ def check_fingerprint(database: Database, settings: Settings) -> None:
     instance = "sandbox" if is_sandbox(settings) else urlsplit(settings.administrate.api_url).hostname or ""
     ends = {"portal": portal_name(settings), "instance": instance}
     with database.begin() as conn:
-        known = controls.get_control(conn, FINGERPRINT)
+        known = controls.get_control(conn, controls.FINGERPRINT)
         if known is None:
-            controls.set_control(conn, FINGERPRINT, ends, "csod_pipelines", "first use of this database")
+            controls.set_control(conn, controls.FINGERPRINT, ends, "csod_pipelines", "first use of this database")
             return
     if known.value != ends:
         raise WrongEnds(

@@ -37,10 +37,12 @@ def up(
 
     stop = StopRequest(follow_stdin=stop_with_stdin)
     stop.install()  # before the first child exists
+    from csod_pipelines.engine.errors import SecondDatabase
     from csod_pipelines.house.children import ChildDied
     from csod_pipelines.house.dagster_web import DagsterRefused
     from csod_pipelines.house.stopping import StopRequested
     from csod_pipelines.house.up import House, NotReady
+    from csod_pipelines.runtime import WrongEnds
     from csod_pipelines.store.embedded import EmbeddedServerError
     from csod_pipelines.store.provision import ProvisioningRefused
 
@@ -50,7 +52,7 @@ def up(
         house.serve()
     except StopRequested:
         say("stopped while starting")
-    except (ChildDied, NotReady, DagsterRefused, EmbeddedServerError, ProvisioningRefused) as err:
+    except (ChildDied, NotReady, DagsterRefused, EmbeddedServerError, ProvisioningRefused, SecondDatabase, WrongEnds) as err:
         if not stop.requested:
             raise Failed(str(err)) from err
     say("stopped")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from csod_pipelines.commands.context import command_settings
+from csod_pipelines.commands.opened import opened
 from csod_pipelines.commands.show import as_json, say, tree
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -19,9 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def status(as_json_: Json = False) -> None:
     """What is waiting, what runs, what is parked, how old the oldest change is."""
-    from csod_pipelines.runtime import open_house
-
-    with open_house(command_settings()) as house:
+    with opened() as house:
         shown = house.engine.status()
     if as_json_:
         as_json(shown)
@@ -35,9 +33,7 @@ def trace(
     as_json_: Json = False,
 ) -> None:
     """Everything that happened to one record: what reached us, what was done, what the vendors answered."""
-    from csod_pipelines.runtime import open_house
-
-    with open_house(command_settings()) as house:
+    with opened() as house:
         try:
             story = house.engine.trace(kind, id)
         except ValueError as err:

@@ -23,21 +23,30 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened() -> Iterator[House]:
+    """The house of the settings that this command was given."""
+    from csod_pipelines.runtime import open_house
+
+    with in_a_sentence(), open_house(command_settings()) as house:
+        yield house
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
     """Raises Failed with what was tried and what to do, or BadParameter for a word that is not known."""
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
     from csod_pipelines.engine.errors import FlowStopped
     from csod_pipelines.engine.operate import OperatorError, UnknownWord
-    from csod_pipelines.runtime import WrongEnds, open_house
+    from csod_pipelines.house.hooks import Unreachable
+    from csod_pipelines.runtime import WrongEnds
     from csod_pipelines.systems.contract import ContractError
     from csod_pipelines.systems.errors import VendorError
 
     try:
-        with open_house(command_settings()) as house:
-            yield house
+        yield
     except UnknownWord as err:
         raise typer.BadParameter(str(err)) from err
-    except (OperatorError, WrongEnds, ContractError, FlowStopped) as err:
+    except (OperatorError, Unreachable, WrongEnds, ContractError, FlowStopped) as err:
         raise Failed(str(err)) from err
     except VendorError as err:
         raise Failed(f"{err}. Try again once the system answers.") from err

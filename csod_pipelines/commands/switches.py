@@ -51,13 +51,16 @@ def resume(target: Target, why: Why = "resumed", as_json_: Json = False) -> None
 
 
 def go_live(
-    portal: Annotated[str, typer.Option(help="The portal's own name: acme of https://acme.csod.com.")], why: Why, as_json_: Json = False
+    portal: Annotated[str, typer.Option(help="The portal's own name: acme of https://acme.csod.com.")],
+    why: Why,
+    take_over: Annotated[bool, typer.Option(help="The database that served it before is gone for good.")] = False,
+    as_json_: Json = False,
 ) -> None:
     """From now on write to this portal. Until then every flow only observes, on any address that is no sandbox."""
     from csod_pipelines.engine import operate
 
     with opened() as house:
-        operate.go_live(house.engine.context(dry=True), portal, operate.By(who=operator(), why=why))
+        operate.go_live(house.engine.context(), portal, operate.By(who=operator(), why=why), take_over=take_over)
     _tell(as_json_, f"portal {portal} is live: flows whose mode is live write from now on", portal=portal, who=operator(), why=why)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from csod_pipelines.commands.context import command_environment
+from csod_pipelines.commands.opened import in_a_sentence
 from csod_pipelines.commands.show import say
 
 app = typer.Typer(help="The vendors' webhooks.", no_args_is_help=True)
@@ -26,4 +27,5 @@ def install(
 
     variables = command_environment()
     address = gateway or f"http://127.0.0.1:{variables.get('CSOD_PIPELINES_GATEWAY_PORT', '8080')}"
-    install_webhooks(variables, gateway=address.rstrip("/"), say=say)
+    with in_a_sentence():
+        install_webhooks(variables, gateway=address.rstrip("/"), say=say)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from csod_pipelines.engine import tell
+from csod_pipelines.engine import one_database, tell
 from csod_pipelines.engine.baseline import import_kind
 from csod_pipelines.engine.baseline_plan import KINDS, ImportPlan, Planned
 from csod_pipelines.engine.brakes import Brakes
@@ -174,6 +174,8 @@ class Engine:
             self._guard.drain_as(name)
         token = lane.set("batch")
         try:
+            if not ctx.dry and self._modes.mode(flow) is Mode.LIVE:
+                one_database.claim(ctx)
             totals = body(ctx, self._told(ctx, flow, progress))
             if flow is not Flow.IMPORT:  # nobody waits for what an import has to tell; the feeds' runs deliver it
                 LogCourier(ctx).until_empty(END_SECONDS)
@@ -203,6 +205,11 @@ class Engine:
                 raise RunPaused("braked")
 
         return told
+
+    def claim(self) -> None:
+        """Make sure that no other database serves this portal, where anything may be written at all. Raises SecondDatabase."""
+        if self._modes.released:
+            one_database.claim(self.context())
 
     def plan(self, kinds: Sequence[Kind] | None = None) -> list[Step]:
         """What a reconciliation would write now. Writes nothing."""

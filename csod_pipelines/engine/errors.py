@@ -1,4 +1,5 @@
-"""Why the engine stops: the flow cannot go on (FlowStopped), a brake holds it (BrakeOn), somebody paused it (RunPaused)."""
+"""Why the engine stops: the flow cannot go on (FlowStopped), a brake holds it (BrakeOn), the
+portal is served from elsewhere (SecondDatabase), somebody paused it (RunPaused)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ class FlowStopped(Exception):
 
 class BrakeOn(FlowStopped):
     """More would be deactivated, withdrawn or moved than is usual: a person must look at the plan and release it."""
+
+
+class SecondDatabase(FlowStopped):
+    """Another database serves this portal; the message names both and says what to do."""
 
 
 class RunPaused(Exception):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from csod_pipelines.engine import one_database
 from csod_pipelines.engine.brakes import held_name, released_name
 from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.modes import GO_LIVE, pause_name
@@ -74,13 +75,15 @@ def resume(ctx: Context, target: str, by: By) -> bool:
     return True
 
 
-def go_live(ctx: Context, portal: str, by: By) -> None:
-    """From now on the flows whose mode is live write to this portal. Its name must be given, so that nobody releases another."""
+def go_live(ctx: Context, portal: str, by: By, *, take_over: bool = False) -> None:
+    """From now on the flows whose mode is live write to this portal. Its name must be given, so that nobody releases another.
+    Raises SecondDatabase, and releases nothing, when another database serves it and is not to be replaced for good (``take_over``)."""
     if portal.strip().lower() != ctx.options.portal.lower():
         raise OperatorError(
             f"the settings name portal {ctx.options.portal!r}, not {portal!r}; nothing was released. "
             "Check CSOD_PIPELINES_CORNERSTONE_BASE_URL"
         )
+    one_database.claim(ctx, take_over=take_over)
     with ctx.database.begin() as conn:
         controls.set_control(conn, GO_LIVE, {"portal": ctx.options.portal}, by.who, by.why)
     ctx.modes.look_again()

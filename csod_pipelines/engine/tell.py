@@ -70,7 +70,7 @@ def operation_rows(database: Database, *, run_id: str | None, limit: int) -> lis
 
 
 def status(database: Database, modes: Modes) -> dict[str, Any]:
-    """Per flow: mode, who drains it, what waits; the parked records; how deliveries and operations ended."""
+    """Per flow: mode, what stops it, who drains it, what waits; the parked records; how deliveries and operations ended."""
     with database.read() as conn:
         flows = {}
         for flow in REAL_TIME_FLOWS:
@@ -78,6 +78,7 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
             flows[flow.value] = {
                 "mode": modes.mode(flow).value,
                 "paused": modes.paused(flow),
+                "held_by_brake": modes.held(flow),
                 "drained_by": leases.holder(conn, f"drain:{flow}"),
                 "ready": waiting.ready,
                 "oldest": waiting.oldest.isoformat() if waiting.oldest else None,

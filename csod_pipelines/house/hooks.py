@@ -1,4 +1,4 @@
-"""Telling the vendors where to deliver.
+"""Meeting the vendors: whether the portal is ours, and telling both where to deliver.
 
 Administrate has calls for it. Cornerstone's endpoint is entered on its screens; a sandbox takes it through its controls.
 """
@@ -12,17 +12,41 @@ from urllib.parse import urlsplit
 import requests
 
 from csod_pipelines.model.keys import SystemName
-from csod_pipelines.runtime import SANDBOX_HOSTS, open_house
+from csod_pipelines.runtime import SANDBOX_HOSTS, is_sandbox, open_house
 from csod_pipelines.settings import Settings, load_settings
 from csod_pipelines.systems.administrate import AdministrateSystem
 from csod_pipelines.systems.administrate.webhooks import Credentials, install
+from csod_pipelines.systems.errors import VendorError
 
 USER = "csod-pipelines"
 
 
-def install_webhooks(variables: Mapping[str, str], *, gateway: str, say: Callable[[str], None]) -> None:
-    """Create or correct our webhooks so that they deliver to ``gateway``. Safe to repeat."""
+class Unreachable(Exception):
+    """The vendors could not deliver to this address; the message says what would do."""
+
+
+def meet_vendors(variables: Mapping[str, str], *, gateway: str, say: Callable[[str], None]) -> None:
+    """What a house that starts asks and tells them. A vendor that is down keeps no house from starting; another database that serves
+    the portal does: raises SecondDatabase."""
     settings = load_settings(variables)
+    try:
+        with open_house(settings) as house:
+            house.engine.claim()
+        if is_sandbox(settings):
+            install_webhooks(variables, gateway=gateway, say=say)
+        else:
+            say("webhooks are left as they are; csod-pipelines webhooks install --gateway https://... directs them to the gateway")
+    except VendorError as err:
+        say(f"{err}. The house starts all the same; webhooks are as they were")
+
+
+def install_webhooks(variables: Mapping[str, str], *, gateway: str, say: Callable[[str], None]) -> None:
+    """Create or correct our webhooks so that they deliver to ``gateway``. Safe to repeat. Raises Unreachable, and what the vendor's
+    answers raise."""
+    settings = load_settings(variables)
+    address = urlsplit(gateway)
+    if not is_sandbox(settings) and (address.scheme != "https" or address.hostname in SANDBOX_HOSTS):
+        raise Unreachable(f"the vendors cannot deliver to {gateway}. Give the gateway's public address: --gateway https://...")
     with open_house(settings) as house:
         administrate = cast(AdministrateSystem, house.systems[SystemName.ADMINISTRATE])
         say(_install_administrate(administrate, settings=settings, gateway=gateway))

@@ -20,7 +20,7 @@ from csod_pipelines.house.children import Child, Children, Restarts, end_left_be
 from csod_pipelines.house.dagster_web import ACTIVE, DagsterRefused, DagsterWeb
 from csod_pipelines.house.database import HouseDatabase
 from csod_pipelines.house.home import Home, read_json, write_private
-from csod_pipelines.house.hooks import install_webhooks
+from csod_pipelines.house.hooks import meet_vendors
 from csod_pipelines.house.ports import choose_ports
 from csod_pipelines.house.stopping import StopRequest
 from csod_pipelines.house.variables import addresses, uses_sandboxes, variables
@@ -92,7 +92,7 @@ class House:
             self._until(f"the {name} sandbox", _answers(f"{self.endpoints[name]}/_sandbox/clock"))
         self._until("the gateway", _answers(f"{self.endpoints['gateway']}/readyz"))
         self._until("Dagster", self._web.missing)
-        install_webhooks(self._environment, gateway=self.endpoints["gateway"], say=self._say)
+        meet_vendors(self._environment, gateway=self.endpoints["gateway"], say=self._say)
         # For other programs, so in libpq's own form; the auditor may read everything and change nothing.
         self.endpoints["database"] = urls.auditor.replace("postgresql+psycopg://", "postgresql://")
         write_private(self._home.endpoints, self.endpoints)

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, text
 
 from csod_pipelines.store.canonical import canonical
 
+FINGERPRINT = "fingerprint"  # what the first use of a database writes: which portal and instance it serves; its time is the database's name
+
 
 @dataclass(frozen=True, slots=True)
 class Control:

@@ -51,6 +51,8 @@ def test_a_live_flow_stops_before_the_sixth_deactivation_and_a_release_lets_exac
         assert drain(here, Flow.PEOPLE) == "braked"
         assert here.engine.waiting(Flow.PEOPLE).ready + (here.engine.waiting(Flow.PEOPLE).next_ready_at is not None)
         assert any("people_sync is held" in row["what"] for row in shell.ok("decisions", "--json").json)
+        flows = shell.ok("status", "--json").json["flows"]
+        assert "brake on deactivations" in flows["people_sync"]["held_by_brake"] and flows["enrollment_sync"]["held_by_brake"] is None
         with pytest.raises(BrakeOn):
             here.engine.reconcile(Kind.PERSON, mode="apply", owner="test")
         assert drain(here, Flow.ENROLLMENT) != "braked", "only its own flow"
