@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened() -> Iterator[House]:
-    """The house of the settings that this command was given."""
+    """The house of the settings that this command was given. Its calls wait a limit out, and leave the reserve to the flows."""
+    from csod_pipelines.engine.lanes import lane
     from csod_pipelines.runtime import open_house
 
-    with in_a_sentence(), open_house(command_settings()) as house:
-        yield house
+    token = lane.set("batch")
+    try:
+        with in_a_sentence(), open_house(command_settings()) as house:
+            yield house
+    finally:
+        lane.reset(token)
 
 
 @contextmanager

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
-from csod_pipelines.model.keys import Flow, Kind
+from csod_pipelines.model.keys import Flow, Kind, SystemName
+from csod_pipelines.runtime import SHORT_WAIT_SECONDS, bucket_specs
 from csod_pipelines.store import controls
+from csod_pipelines.store.limits import SharedBudget
 from csod_pipelines.store.provision import Urls
+from csod_pipelines.systems import contract
+from csod_pipelines.systems.defaults import SystemClock
 from csod_pipelines_tests.acceptance.operate.shell import Shell
 from csod_pipelines_tests.acceptance.world import World, world
 
@@ -40,6 +45,18 @@ def test_a_plan_of_what_is_in_step_ends_with_zero_and_writes_nothing(imported: W
     answer = shell("plan", "person", "--json")
     assert (answer.code, answer.json["would_write"]) == (0, []), answer
     assert imported.administrate.writes(marks[0]) == [] == imported.cornerstone.writes(marks[1])
+
+
+def test_a_plan_waits_a_limit_out_instead_of_failing_at_it(imported: World, shell: Shell) -> None:
+    clock = SystemClock()
+    until = clock.utcnow() + timedelta(seconds=SHORT_WAIT_SECONDS + 1)
+    specs = bucket_specs(imported.house.settings, contract.load(SystemName.CORNERSTONE))
+    budget = SharedBudget(imported.house.database, clock, specs, lane=lambda: "live")
+    for bucket in specs:
+        budget.blocked(bucket, until=until, vendor_now=clock.utcnow())
+    answer = shell("plan", "person", "--json")
+    assert (answer.code, answer.json["would_write"]) == (0, []), answer
+    assert clock.utcnow() >= until
 
 
 def test_a_plan_ends_with_two_and_names_what_would_be_written_in_the_vendors_words(imported: World, shell: Shell) -> None:
