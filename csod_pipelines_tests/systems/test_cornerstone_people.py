@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from csod_pipelines.model.readings import Present, Unknown
 from csod_pipelines.model.records import Course, Location, OrgUnit, Person, Provider, Record, Subject
 from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Draft
+from csod_pipelines.systems.bookmarks import book
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
 from csod_pipelines.systems.cornerstone.platform import Platform
 from csod_pipelines.systems.errors import Forbidden, Malformed, Refused, Unsupported
@@ -191,6 +193,63 @@ def test_scans_agree_with_the_portal_where_the_exporter_is_off(c_options: Corner
     system = cornerstone.open(c_options, contract=system.contract.with_values({"data_exporter": False}))
     ous = {record.id for page in system.scan(Kind.ORG_UNIT) for record in page.records}
     assert ous == {str(row["id"]) for row in c_vendor.state("ous") if row["type_id"] == DIVISION}
+
+
+class Notes:
+    """A book that outlives a run, in memory."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, list[tuple[Any, str | None]]] = {}
+
+    def kept(self, listing: str) -> Iterator[tuple[Any, str | None]]:
+        return iter(list(self.pages.get(listing, [])))
+
+    def keep(self, listing: str, content: Any, following: str | None) -> None:
+        self.pages.setdefault(listing, []).append((content, following))
+
+    def forget(self, listing: str) -> None:
+        self.pages.pop(listing, None)
+
+
+@pytest.fixture
+def notes(c_vendor: Vendor) -> Iterator[Notes]:
+    made = Notes()
+    c_vendor.config(limits="off")  # a call a user
+    token = book.set(made)
+    yield made
+    book.reset(token)
+
+
+def people_without_the_exporter(options: CornerstoneOptions, *, stop_after: int | None = None) -> list[str]:
+    """Ids in the order in which they came; a run that stops was killed while it worked on what came last."""
+    system = cornerstone.open(replace(options, list_page_size=20))
+    system = cornerstone.open(replace(options, list_page_size=20), contract=system.contract.with_values({"data_exporter": False}))
+    ids: list[str] = []
+    for page in system.scan(Kind.PERSON):
+        ids += [record.id for record in page.records]
+        if stop_after is not None and len(ids) >= stop_after:
+            break
+    return ids
+
+
+def test_a_listing_by_the_employee_service_that_was_killed_reads_one_page_of_people_again(
+    c_options: CornerstoneOptions, c_vendor: Vendor, notes: Notes
+) -> None:
+    everybody = {str(row["id"]) for row in c_vendor.state("users")}
+    assert len(everybody) > 60
+    before = people_without_the_exporter(c_options, stop_after=50)
+    after = people_without_the_exporter(c_options)
+    assert set(before) | set(after) == everybody
+    assert len(set(before) & set(after)) <= 20, "the page that was being worked"
+    assert people_without_the_exporter(c_options) == [], "all of it was worked"
+
+
+def test_a_page_token_that_is_none_any_more_lets_the_listing_begin_anew(
+    c_options: CornerstoneOptions, c_vendor: Vendor, notes: Notes
+) -> None:
+    people_without_the_exporter(c_options, stop_after=50)
+    notes.pages["employees.list"][-1] = ([], "a token of last week")
+    assert set(people_without_the_exporter(c_options)) == {str(row["id"]) for row in c_vendor.state("users")}
 
 
 def test_places_carry_an_iana_zone_and_subjects_their_path(c_system: CornerstoneSystem) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from csod_pipelines.systems.bookmarks import book
 from csod_pipelines.systems.cornerstone.calls import Portal, mapping, member, taken
-from csod_pipelines.systems.errors import Indeterminate, Malformed
+from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused
 from csod_pipelines.systems.reading import understands
 
 Row = Mapping[str, Any]
@@ -26,6 +27,17 @@ class Platform:
 
     def employees(self, **query: object) -> Iterator[list[Row]]:
         return self._pages("employees.list", query)
+
+    def employees_to_work(self) -> Iterator[list[Row]]:
+        """All employees, a page at a time: whoever asks for the next has finished with this one. Where a book is kept, pages that an
+        earlier run finished with do not come again."""
+        name, notes, token = "employees.list", book.get(), ""
+        for _, token in notes.kept(name) if notes is not None else ():  # noqa: B007
+            pass
+        for rows, following in self._again(name, token):
+            yield rows
+            if notes is not None:
+                notes.keep(name, [], following)
 
     def create_employee(self, body: Mapping[str, Any]) -> str:
         return self._created("employees.create", body)
@@ -60,8 +72,28 @@ class Platform:
         return wrapped if isinstance(wrapped, dict) else raw
 
     def _pages(self, name: str, query: Mapping[str, object]) -> Iterator[list[Row]]:
-        token: object = None
+        for rows, _ in self._from(name, "", query):
+            yield rows
+
+    def _again(self, name: str, token: str | None) -> Iterator[tuple[list[Row], str | None]]:
+        """Pages from a token of an earlier run, which may be none any more: then all come, from the first."""
+        begun = False
+        try:
+            for page in self._from(name, token, {}):
+                begun = True
+                yield page
+        except Refused:
+            if begun or not token:
+                raise
+            if (notes := book.get()) is not None:
+                notes.forget(name)
+            yield from self._from(name, "", {})
+
+    def _from(self, name: str, token: str | None, query: Mapping[str, object]) -> Iterator[tuple[list[Row], str | None]]:
+        """Each page with the token of the next; None after the last."""
         for _ in range(MAX_PAGES):
+            if token is None:
+                return
             params = {"pageSize": self._portal.options.list_page_size, **query}
             if token:
                 params[str(self._portal.contract.rule("next_page_parameter"))] = token
@@ -69,10 +101,8 @@ class Platform:
             rows = raw.get("data")
             if not isinstance(rows, list):
                 raise Malformed(f"cornerstone {name}: the answer holds no list `data`")
-            yield rows
-            token = member(raw, "nextPageToken")
-            if not token:
-                return
+            token = member(raw, "nextPageToken") or None
+            yield rows, token
         raise Malformed(f"cornerstone {name}: no end after {MAX_PAGES} pages")
 
     def _created(self, name: str, body: Mapping[str, Any]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from csod_pipelines.model.keys import Kind
-from csod_pipelines.model.readings import Present
+from csod_pipelines.model.readings import Present, Reading
 from csod_pipelines.model.records import Record, Subject
 from csod_pipelines.systems.base import Page
 from csod_pipelines.systems.cornerstone import parse
@@ -52,11 +52,8 @@ class Scans:
 
     def _users(self, tolerant: Tolerant) -> Iterator[Sequence[Record]]:
         if not self._exports():
-            for page in self._platform.employees():
-                readings = (self._people.read_person(str(row["id"])) for row in page)
-                shown = [reading.record for reading in readings if isinstance(reading, Present)]
-                tolerant.skipped += len(page) - len(shown)
-                yield shown
+            for page in self._platform.employees_to_work():
+                yield from self._details(page, lambda row: self._people.read_person(str(row["id"])), tolerant)
             return
         mine, pilot = self._portal.options.person_ou_type, self._portal.options.pilot_group
         homes, pilots = Homes(), None if pilot is None else set[Any]()
@@ -110,12 +107,16 @@ class Scans:
         """The export names them, their details are read one by one: what the actor may not see is left out."""
         self._need("data_exporter", f"all {word} learning objects")
         for page in self._exporter.pages("export.training_core", filter=f"lo_type eq '{word}'"):
-            ids = [parse.guid(row["object_id"]) for row in page if not removed(row)]
-            for start in range(0, len(ids), DETAILS_PER_PAGE):
-                readings = (self._catalogue.read(kind, id) for id in ids[start : start + DETAILS_PER_PAGE])
-                shown = [reading.record for reading in readings if isinstance(reading, Present)]
-                tolerant.skipped += len(ids[start : start + DETAILS_PER_PAGE]) - len(shown)
-                yield shown
+            rows = [row for row in page if not removed(row)]
+            yield from self._details(rows, lambda row: self._catalogue.read(kind, parse.guid(row["object_id"])), tolerant)
+
+    def _details(self, rows: Sequence[parse.Row], read: Callable[[parse.Row], Reading], tolerant: Tolerant) -> Iterator[Sequence[Record]]:
+        """The records of a list's rows, each asked for by itself."""
+        for start in range(0, len(rows), DETAILS_PER_PAGE):
+            some = rows[start : start + DETAILS_PER_PAGE]
+            shown = [reading.record for reading in map(read, some) if isinstance(reading, Present)]
+            tolerant.skipped += len(some) - len(shown)
+            yield shown
 
     def _transcripts(self, tolerant: Tolerant) -> Iterator[Sequence[Record]]:
         name = "export.transcript_core" if self._exports() else "views.vw_rpt_transcript"
