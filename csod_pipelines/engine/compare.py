@@ -58,7 +58,7 @@ CREATES_FROM: dict[Kind, SystemName] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One unit that would write, and what. No steps: it writes nothing, but is to be parked, or its to-do to be closed.
+    """One unit that would write, and what. No steps: it writes nothing, but is to be parked, or something that stands open to be closed.
 
     ``plain``: all of it is one change in Administrate, which may go with others. ``level``: how far below its root a unit stands."""
 
@@ -93,7 +93,8 @@ def _planned(dry: Context, subject: str, kind: Kind, *, level: int = 0) -> Drift
 def _plan_one(dry: Context, subject: str) -> End | None:
     try:
         if subject.startswith("roster:"):
-            return handle_roster(dry, subject, subject.split(":", 2)[2]).overall
+            end = handle_roster(dry, subject, subject.split(":", 2)[2])
+            return End(disposition=Disposition.UNCHANGED, reason=DONE) if end.to_close else end.overall
         return handle_pair(dry, subject, frozenset(), restore=True)
     except Parked as parked:
         return End(disposition=Disposition.PARKED, reason=parked.reason, params=parked.params)

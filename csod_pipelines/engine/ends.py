@@ -11,12 +11,14 @@ from csod_pipelines.model.outcomes import Disposition
 
 @dataclass(slots=True, kw_only=True)
 class RosterEnd:
-    """``members``: by record key. ``unresolved``: people whose end is still open; look again in ``again_seconds``."""
+    """``members``: by record key. ``unresolved``: people whose end is still open; look again in ``again_seconds``. ``to_close``: a
+    registration that Cornerstone never carried out is to be given up, which writes to nobody."""
 
     overall: End
     members: dict[str, End] = field(default_factory=dict)
     unresolved: set[str] = field(default_factory=set)
     again_seconds: float | None = None
+    to_close: bool = False
 
 
 _ORDER = (Disposition.FAILED, Disposition.PARKED, Disposition.WOULD_APPLY, Disposition.APPLIED, Disposition.IGNORED, Disposition.UNCHANGED)

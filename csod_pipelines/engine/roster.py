@@ -82,6 +82,8 @@ def _concluded(
     if seating.waiting_people:
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
         result.again_seconds = MENDED_SECONDS if all(seating.waiting_people.values()) else UNRESOLVED_SECONDS
+    waiting = [entry for entry, step in planned if step.action is RosterAction.WAIT]
+    result.to_close = bool(writes.never_seated(ctx, offering, waiting))
     bring_results(ctx, subject, offering, [entry for entry, _ in planned], result)
     if not ctx.dry:
         settle_leftovers(ctx, subject, seating.seats)

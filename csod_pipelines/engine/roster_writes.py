@@ -111,10 +111,8 @@ def confirm(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> b
     """Poll the session roster shortly for people we registered. True when at least one appeared."""
     if ctx.dry:
         return False
-    if has_ended(ctx, offering):
-        for entry in entries:
-            if entry.pending and entry.held:
-                _give_up(ctx, offering, entry, "never_seated", {}, "the session ended before an approval or a seat")
+    for entry in never_seated(ctx, offering, entries):
+        _give_up(ctx, offering, entry, "never_seated", {}, "the session ended before an approval or a seat")
     waiting = {entry.user_id for entry in entries if entry.pending and not entry.held}
     if not waiting:
         return False
@@ -126,6 +124,11 @@ def confirm(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> b
     if not waiting <= seen:
         _give_up_late_ones(ctx, offering, [entry for entry in entries if entry.user_id in waiting - seen])
     return bool(waiting & seen)
+
+
+def never_seated(ctx: Context, offering: OfferingFacts, entries: Sequence[Seat]) -> list[Seat]:
+    """Whom we registered, and who still waits for a seat or an approver of a session that is over."""
+    return [entry for entry in entries if entry.pending and entry.held] if has_ended(ctx, offering) else []
 
 
 def _people_shown(roster: Roster) -> set[str]:

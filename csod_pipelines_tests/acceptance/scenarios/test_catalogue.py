@@ -181,6 +181,21 @@ def test_a_cancelled_session_of_an_event_is_a_part_that_is_gone(stage: Stage) ->
     quiet(stage)
 
 
+def test_a_session_that_takes_the_part_of_a_cancelled_one_cannot_have_its_id_and_is_not_asked_about_it_for_ever(stage: Stage) -> None:
+    days = [stage.day(number) for number in range(2)]
+    event = stage.event(sessions=days)
+    stage.settle()
+    stage.administrate.act("cancel_session", id=event.sessions[1]["id"])
+    stage.administrate.act("add_session", event_id=event.id, publish=True, **days[1])
+    stage.reconcile(Kind.OFFERING)
+    stage.settle()
+    assert starts(event) == planned(event)
+    stage.reconcile(Kind.OFFERING)
+    refused = [row for row in stage.operations(outcome="failure") if "as its external id" in row["reason"]]
+    assert len(refused) == 1, refused
+    quiet(stage)
+
+
 def test_each_session_holds_the_id_of_its_part_also_of_one_that_is_added(stage: Stage) -> None:
     event = stage.event(parts=2)
     stage.settle()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
-from csod_pipelines.model.keys import Flow
+from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.store import work
 from csod_pipelines_tests.acceptance.scenarios.epilogue import letters, quiet
 from csod_pipelines_tests.acceptance.scenarios.stage import Stage
@@ -163,6 +165,27 @@ def test_somebody_still_on_the_waiting_list_when_the_session_ends_was_never_seat
     event.end()
     stage.settle()
     assert any("waiting list" in row["reason"] for row in stage.operations(outcome="failure"))
+    quiet(
+        stage,
+        differ=[
+            f"user {late.user_id}: an active learner, and Cornerstone still says Wait Listed",
+            f"user {seated.user_id}: Registered in Cornerstone, and no active learner",
+        ],
+    )
+
+
+def test_who_was_never_seated_is_told_by_the_comparison_too_when_nobody_looked_near_the_end(stage: Stage) -> None:
+    event, seated, late = stage.event(places=1), stage.person(), stage.person()
+    stage.settle()
+    event.register(late)
+    event.on_cornerstone("self_register", seated)
+    stage.settle()
+    assert event.status(late) == "Wait Listed"
+    before = {row["operation"] for row in stage.operations(outcome="failure")}
+    stage.until(datetime.fromisoformat(event.sessions[-1]["end"]) + timedelta(days=5))
+    stage.reconcile(Kind.ENROLLMENT)
+    (told,) = [row["reason"] for row in stage.operations(outcome="failure") if row["operation"] not in before]
+    assert "waiting list" in told
     quiet(
         stage,
         differ=[
