@@ -7,6 +7,7 @@ from typing import Any
 
 from csod_pipelines.systems.bookmarks import book
 from csod_pipelines.systems.cornerstone.calls import Portal, mapping, member, taken
+from csod_pipelines.systems.cornerstone.compact import SeenIds
 from csod_pipelines.systems.errors import Indeterminate, Malformed, Refused
 from csod_pipelines.systems.reading import understands
 
@@ -29,15 +30,27 @@ class Platform:
         return self._pages("employees.list", query)
 
     def employees_to_work(self) -> Iterator[list[Row]]:
-        """All employees, a page at a time: whoever asks for the next has finished with this one. Where a book is kept, pages that an
-        earlier run finished with do not come again."""
-        name, notes, token = "employees.list", book.get(), ""
-        for _, token in notes.kept(name) if notes is not None else ():  # noqa: B007
-            pass
-        for rows, following in self._again(name, token):
-            yield rows
-            if notes is not None:
-                notes.keep(name, [], following)
+        """All employees, each once, a page at a time: whoever asks for the next has finished with this one. Where a book is kept, those
+        that an earlier run finished with do not come again. A page token lives for minutes (register: page_token_seconds); after that
+        the list is read from its first page, and those who were worked are left out."""
+        name, notes, worked, token = "employees.list", book.get(), SeenIds(), ""
+        for ids, token in notes.kept(name) if notes is not None else ():  # noqa: B007
+            for id in ids:
+                worked.add(id)
+        while True:
+            got_on = False
+            try:
+                for rows, following in self._from(name, token, {}):
+                    fresh = [row for row in rows if worked.add(str(row["id"]))]
+                    got_on |= bool(fresh)
+                    yield fresh
+                    if notes is not None:
+                        notes.keep(name, [str(row["id"]) for row in fresh], following)
+                return
+            except Refused:
+                if not (token or got_on):
+                    raise
+                token = ""
 
     def create_employee(self, body: Mapping[str, Any]) -> str:
         return self._created("employees.create", body)
@@ -74,20 +87,6 @@ class Platform:
     def _pages(self, name: str, query: Mapping[str, object]) -> Iterator[list[Row]]:
         for rows, _ in self._from(name, "", query):
             yield rows
-
-    def _again(self, name: str, token: str | None) -> Iterator[tuple[list[Row], str | None]]:
-        """Pages from a token of an earlier run, which may be none any more: then all come, from the first."""
-        begun = False
-        try:
-            for page in self._from(name, token, {}):
-                begun = True
-                yield page
-        except Refused:
-            if begun or not token:
-                raise
-            if (notes := book.get()) is not None:
-                notes.forget(name)
-            yield from self._from(name, "", {})
 
     def _from(self, name: str, token: str | None, query: Mapping[str, object]) -> Iterator[tuple[list[Row], str | None]]:
         """Each page with the token of the next; None after the last."""
