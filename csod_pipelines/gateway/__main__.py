@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import socket
@@ -68,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # uvicorn stops on both signals, then raises them again; with these handlers that is an exit and no death.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
+    _spare_what_stays()
     print(f"gateway at http://{arguments.host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     try:
         _server(Gateway(wiring_of(settings, database=database))).run(sockets=[listener])
@@ -92,6 +94,13 @@ def _server(gateway: Gateway) -> uvicorn.Server:
         backlog=MAX_CONNECTIONS_AT_ONCE,
     )
     return uvicorn.Server(config)
+
+
+def _spare_what_stays() -> None:
+    """What was imported lives as long as the process. Walked through at every full collection of garbage, it cost all deliveries
+    that waited then 50 to 90 ms, a few times a second under load."""
+    gc.collect()
+    gc.freeze()
 
 
 def _listen(host: str, port: int) -> socket.socket:
