@@ -244,3 +244,10 @@ class Config(Section):
     def digest(self) -> str:
         """Of the values in force, so that it says the same for a file and for the defaults it repeats."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def section_digests(self) -> dict[str, str]:
+        """The same of each section, shortened: they tell which of them was changed."""
+        return {
+            name: hashlib.sha256(value.model_dump_json().encode()).hexdigest()[:12] for name, value in self if isinstance(value, Section)
+        }

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import cast
-from urllib.parse import urlsplit
 
 from csod_pipelines.engine.engine import Engine
 from csod_pipelines.engine.guard import LeaseGuard
 from csod_pipelines.engine.lanes import lane
 from csod_pipelines.engine.options import BrakeLimit, CodeFilter, EngineOptions
 from csod_pipelines.model.keys import Flow, SystemName
+from csod_pipelines.portal import administrate_ui, claim, is_sandbox, portal_name
 from csod_pipelines.settings import Settings
-from csod_pipelines.store import controls
 from csod_pipelines.store.database import Database, connect
 from csod_pipelines.store.ledger import LedgerRecorder
 from csod_pipelines.store.limits import BucketSpec, NotYet, SharedBudget
@@ -36,11 +35,6 @@ SHORT_WAIT_SECONDS = 2.0
 BATCH_WAIT_SECONDS = 130.0
 #: Accounts and contacts print no stamp, so a feed repeats what changed within the overlap; a fast feed needs a short one.
 FEED_OVERLAP_SECONDS = 120
-SANDBOX_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class WrongEnds(Exception):
-    """The database belongs to another pair of portal and instance; nothing may be written."""
 
 
 @dataclass(slots=True)
@@ -71,7 +65,7 @@ def open_house(settings: Settings, *, run_id: str = "", seams: Seams | None = No
     clock = given or SystemClock()
     database = connect(settings.database_url, seams=seams, clock_now=given.utcnow if given is not None else None)
     try:
-        check_fingerprint(database, settings)
+        claim(database, settings)
         guard = LeaseGuard(database=database, clock=clock, owner=run_id or f"process:{uuid.uuid4()}")
         systems = open_systems(settings, database=database, guard=guard, clock=clock, seams=seams)
     except BaseException:
@@ -175,40 +169,6 @@ def bucket_specs(settings: Settings, register: contract.Contract) -> dict[str, B
     return specs
 
 
-def is_sandbox(settings: Settings) -> bool:
-    hosts = {urlsplit(url).hostname for url in (settings.administrate.api_url, settings.cornerstone.base_url)}
-    return hosts <= SANDBOX_HOSTS
-
-
-def portal_name(settings: Settings) -> str:
-    """The portal's own name, as it stands in external ids: ``acme`` of https://acme.csod.com."""
-    host = urlsplit(settings.cornerstone.base_url).hostname or "portal"
-    return "sandbox" if host in SANDBOX_HOSTS else host.split(".", 1)[0]
-
-
-def wrong_portal(given: str, *, settings: Settings) -> str | None:
-    """Why the portal that somebody named is not the one meant, or None: its name as in external ids, or its host."""
-    name = portal_name(settings)
-    host = (urlsplit(settings.cornerstone.base_url).hostname or "").lower()
-    if given.strip().lower() in {name, host}:
-        return None
-    asked = f"portal is {given!r}" if given else "portal is empty"
-    return (
-        f"Nothing was written: {asked}, and these settings lead to the portal {name!r} ({host}). "
-        f"To import what that portal holds, start again with portal: {name}. "
-        "If you meant another portal, its address is set by CSOD_PIPELINES_CORNERSTONE_BASE_URL."
-    )
-
-
-def administrate_ui(settings: Settings) -> str | None:
-    """Where people open records: the sandbox's own pages, or the instance that the API address names; None when it names none."""
-    parts = urlsplit(settings.administrate.api_url)
-    if is_sandbox(settings):
-        return f"{parts.scheme}://{parts.netloc}"
-    host = parts.hostname or ""
-    return f"https://{host}" if host.endswith(".administrateapp.com") and not host.startswith("api.") else None
-
-
 def engine_options(settings: Settings) -> EngineOptions:
     config = settings.config
     return EngineOptions(
@@ -284,19 +244,3 @@ def cornerstone_options(settings: Settings) -> CornerstoneOptions:
         enrollment_route=config.enrollment.route,
         timeout_seconds=CALL_SECONDS,
     )
-
-
-def check_fingerprint(database: Database, settings: Settings) -> None:
-    """The first use writes which portal and instance this database belongs to; any other pair is refused from then on."""
-    instance = "sandbox" if is_sandbox(settings) else urlsplit(settings.administrate.api_url).hostname or ""
-    ends = {"portal": portal_name(settings), "instance": instance}
-    with database.begin() as conn:
-        known = controls.get_control(conn, controls.FINGERPRINT)
-        if known is None:
-            controls.set_control(conn, controls.FINGERPRINT, ends, "csod_pipelines", "first use of this database")
-            return
-    if known.value != ends:
-        raise WrongEnds(
-            f"this database belongs to portal {known.value['portal']} and instance {known.value['instance']}, but the settings name "
-            f"{ends['portal']} and {ends['instance']}. Point CSOD_PIPELINES_DATABASE_URL at the right database, or use a new one."
-        )

@@ -118,10 +118,6 @@ class Settings(BaseSettings):
         return self._config
 
     @property
-    def config_digest(self) -> str:
-        return self._config.digest
-
-    @property
     def ports(self) -> Ports:
         return Ports(
             dagster=self.dagster_port,

@@ -42,7 +42,7 @@ def up(
     from csod_pipelines.house.dagster_web import DagsterRefused
     from csod_pipelines.house.stopping import StopRequested
     from csod_pipelines.house.up import House, NotReady
-    from csod_pipelines.runtime import WrongEnds
+    from csod_pipelines.portal import WrongEnds
     from csod_pipelines.store.embedded import EmbeddedServerError
     from csod_pipelines.store.provision import ProvisioningRefused
 

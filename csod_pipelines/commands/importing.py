@@ -114,7 +114,7 @@ def private(file: Path) -> Iterator[Any]:
 
 def _apply(house: House, *, portal: str, json: bool) -> None:
     from csod_pipelines.engine.baseline_plan import KINDS
-    from csod_pipelines.runtime import wrong_portal
+    from csod_pipelines.portal import wrong_portal
 
     if (why := wrong_portal(portal, settings=house.settings)) is not None:
         raise Failed(f"{why} Give --portal.")

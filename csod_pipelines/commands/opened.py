@@ -43,7 +43,7 @@ def in_a_sentence() -> Iterator[None]:
     from csod_pipelines.engine.errors import FlowStopped
     from csod_pipelines.engine.operate import OperatorError, UnknownWord
     from csod_pipelines.house.hooks import Unreachable
-    from csod_pipelines.runtime import WrongEnds
+    from csod_pipelines.portal import WrongEnds
     from csod_pipelines.systems.contract import ContractError
     from csod_pipelines.systems.errors import VendorError
 

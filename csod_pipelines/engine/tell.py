@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from csod_pipelines.engine import set_aside
 from csod_pipelines.engine.context import Context, Later, Parked, WaitsFor, WouldApply
 from csod_pipelines.engine.modes import Modes
@@ -17,7 +19,7 @@ from csod_pipelines.engine.sentences import AT_A_LIMIT, sentence, waiting_at_lim
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.model.keys import VENDOR_WORDS, Flow, Kind, SystemName
 from csod_pipelines.model.reasons import explain, remedy
-from csod_pipelines.store import inbox, leases, ledger, links, work
+from csod_pipelines.store import controls, inbox, leases, ledger, links, work
 from csod_pipelines.store.database import Database
 from csod_pipelines.store.ledger import OperationRow
 from csod_pipelines.store.links import Link
@@ -70,7 +72,7 @@ def operation_rows(database: Database, *, run_id: str | None, limit: int) -> lis
 
 
 def status(database: Database, modes: Modes) -> dict[str, Any]:
-    """Per flow: mode, what stops it, who drains it, what waits; the parked records; how deliveries and operations ended."""
+    """The settings in force; per flow its mode, what stops it, who drains it, what waits; what is parked; how everything else ended."""
     with database.read() as conn:
         flows = {}
         for flow in REAL_TIME_FLOWS:
@@ -88,12 +90,21 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
                 "limits": waiting_at_limits(work.at_limits(conn, flow, AT_A_LIMIT)),
             }
         return {
+            "configuration": _configuration(conn),
             "flows": flows,
             "parked": parked_rows(database, limit=50),
             "deliveries": inbox.dispositions(conn),
             "operations": ledger.counts(conn),
             "links": links.count_by_kind(conn),
         }
+
+
+def _configuration(conn: Connection) -> dict[str, str]:
+    """Which settings are in force, by the beginning of their digest, since when, and what was changed then."""
+    known = controls.get_control(conn, controls.CONFIGURATION)
+    if known is None:
+        return {}
+    return {"digest": known.value["digest"][:12], "since": known.at.isoformat(timespec="seconds"), "change": known.why}
 
 
 def parked_rows(database: Database, *, limit: int) -> list[dict[str, Any]]:

@@ -73,8 +73,8 @@ class Gateway:
         self, request: Request, source: SystemName, understand: Callable[[bytes, Mapping[str, str]], list[Delivery]]
     ) -> Response:
         try:
-            body = await self._verified_body(request, source)
             headers = dict(request.headers.items())
+            body = await self._verified_body(request, source, headers)
             deliveries = understand(unpack(body, encoding=headers.get("content-encoding", "")), headers)
             if deliveries:
                 await self._writer.write(deliveries)
@@ -87,24 +87,12 @@ class Gateway:
             self.metrics.stored.labels(source.value, "yes" if delivery.subject else "no").inc()
         return Response(status_code=202)
 
-    async def _verified_body(self, request: Request, source: SystemName) -> bytes:
+    async def _verified_body(self, request: Request, source: SystemName, headers: Mapping[str, str]) -> bytes:
         """A sender that a header alone proves wrong is turned away before its body is read."""
-        envelope = Envelope(
-            method=request.method,
-            path=request.url.path,
-            headers=dict(request.headers.items()),
-            token=request.path_params.get("token"),
-            body=None,
-        )
-        checks = self._wiring.checks.get(source, ())
-        passed = any(check.passes(envelope) for check in checks if not check.needs_body)
-        later = [check for check in checks if check.needs_body]
-        if not passed and not later:
+        envelope = Envelope(headers=headers, token=request.path_params.get("token"))
+        if not any(check.passes(envelope) for check in self._wiring.checks.get(source, ())):
             raise Rejected(Reason.UNAUTHORIZED)
-        body = await read_body(request)
-        if not passed and not any(check.passes(_with_body(envelope, body)) for check in later):
-            raise Rejected(Reason.UNAUTHORIZED)
-        return body
+        return await read_body(request)
 
     async def _healthz(self, request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -124,10 +112,6 @@ class Gateway:
             for name in _NUMBERS:
                 self.metrics.work.labels(name).set(status.get(name) or 0)
         return Response(self.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _with_body(envelope: Envelope, body: bytes) -> Envelope:
-    return Envelope(method=envelope.method, path=envelope.path, headers=envelope.headers, token=envelope.token, body=body)
 
 
 def _turned_away(rejected: Rejected) -> Response:

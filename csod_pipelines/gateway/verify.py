@@ -2,7 +2,7 @@
 
 Cornerstone sends its endpoint's ``x-api-key`` (csod.dev, webhook security). Administrate recommends Basic credentials
 in the address (developer pages, webhooks); where a portal cannot send them, the secret may stand in the path. Both
-also sign, but neither documents the exact signed text, so ``Hmac`` takes it as a function and is off until given one.
+also sign, but neither documents the exact signed text, so a signature counts for nothing.
 """
 
 from __future__ import annotations
@@ -10,31 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-
-SIGNATURE_TOLERANCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What a check may look at. ``headers`` in lower case; ``body`` as it came, still compressed."""
+    """What a check may look at. ``headers`` in lower case; ``token`` from the path, where it has one."""
 
-    method: str
-    path: str
     headers: Mapping[str, str]
     token: str | None
-    body: bytes | None
 
 
 class Check(Protocol):
-    """``needs_body``: to be asked once the body has been read."""
-
-    @property
-    def needs_body(self) -> bool: ...
-
     def passes(self, envelope: Envelope) -> bool: ...
 
 
@@ -43,7 +32,6 @@ class SharedSecret:
     """Administrate: the password of Basic credentials (any user name), or the token in the path."""
 
     secrets: Iterable[str] = field(repr=False)
-    needs_body: bool = False
 
     def passes(self, envelope: Envelope) -> bool:
         if envelope.token is not None:
@@ -57,33 +45,9 @@ class ApiKey:
     """Cornerstone: the key that its endpoint screen generated."""
 
     keys: Iterable[str] = field(repr=False)
-    needs_body: bool = False
 
     def passes(self, envelope: Envelope) -> bool:
         return matches_any(envelope.headers.get("x-api-key", ""), self.keys)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hmac:
-    """A keyed digest over ``signed_text``; hexadecimal or Base64 in ``signature``'s answer. Old time stamps are refused."""
-
-    secrets: Sequence[bytes] = field(repr=False)
-    digest: str
-    signature: Callable[[Envelope], bytes | None]
-    signed_text: Callable[[Envelope], bytes]
-    timestamp: Callable[[Envelope], float | None]
-    now: Callable[[], float] = time.time
-    needs_body: bool = True
-
-    def passes(self, envelope: Envelope) -> bool:
-        given, sent_at = self.signature(envelope), self.timestamp(envelope)
-        if given is None or sent_at is None or abs(self.now() - sent_at) > SIGNATURE_TOLERANCE_SECONDS:
-            return False
-        text = self.signed_text(envelope)
-        found = False
-        for secret in self.secrets:
-            found |= hmac.compare_digest(hmac.digest(secret, text, self.digest), given)
-        return found
 
 
 def matches_any(given: str, secrets: Iterable[str]) -> bool:

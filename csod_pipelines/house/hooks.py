@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import requests
 
 from csod_pipelines.model.keys import SystemName
-from csod_pipelines.runtime import SANDBOX_HOSTS, is_sandbox, open_house
+from csod_pipelines.portal import SANDBOX_HOSTS, is_sandbox
+from csod_pipelines.runtime import open_house
 from csod_pipelines.settings import Settings, load_settings
 from csod_pipelines.systems.administrate import AdministrateSystem
 from csod_pipelines.systems.administrate.webhooks import Credentials, install

@@ -79,7 +79,3 @@ class RecordKey:
 def roster_subject(event_id: str) -> str:
     """The roster of one Administrate event, with all its learners: one unit of work."""
     return f"roster:{SystemName.ADMINISTRATE}:{event_id}"
-
-
-def link_subject(link_id: int) -> str:
-    return f"link:{link_id}"

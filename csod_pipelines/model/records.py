@@ -8,7 +8,7 @@ record's own system. What is read beside it and never compared (stamps, human nu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -165,7 +165,3 @@ class Record:
 
     def with_value(self, **changes: Any) -> Record:
         return replace(self, value=replace(self.value, **changes))
-
-
-def field_names(kind: Kind) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(VALUE_TYPES[kind]))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from csod_pipelines.store.canonical import canonical
 
+CONFIGURATION = "configuration"  # digests of the settings in force, and of each section; written when they differ from those before
 FINGERPRINT = "fingerprint"  # what the first use of a database writes: which portal and instance it serves; its time is the database's name
 
 

@@ -55,10 +55,6 @@ def redact(body: bytes, content_type: str = "") -> bytes:
     return _cut_inline(text, everything=True).encode()
 
 
-def redact_headers(headers: dict[str, str]) -> dict[str, str]:
-    return {name: REMOVED if _secret(name) else value for name, value in headers.items()}
-
-
 def redact_url(url: str) -> str:
     """The address without user, fragment, and the values of query parameters that may name a person."""
     parts = urlsplit(url)

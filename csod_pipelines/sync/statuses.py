@@ -1,22 +1,14 @@
 """Cornerstone's transcript statuses after a roster submission: what we expect it to make of marks and result.
 
 Cornerstone computes the status itself and does not refuse: it keeps Incomplete where its minimum number of attended
-parts is not met. ``expected_status`` says what the marks should lead to, so that a read-back can tell a disappointment.
+parts is not met. A read-back tells whether marks and result led to what they should.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-COMPLETED, INCOMPLETE, NO_SHOW = "Completed", "Incomplete", "No Show"
-
-
-def expected_status(*, attendance: Mapping[str, bool], result: bool | None) -> str:
-    """Of a submitted row, by the marks alone."""
-    attended = sum(attendance.values())
-    if attended == 0 and attendance:
-        return NO_SHOW
-    return COMPLETED if result else INCOMPLETE
+COMPLETED = "Completed"
 
 
 def disappointment(*, status: str, attendance: Mapping[str, bool], result: bool | None) -> str | None:

@@ -52,7 +52,6 @@ class Row:
     per_minute: int | None = None
     per_day: int | None = None
     concurrency: int | None = None
-    overridden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,7 @@ class Contract:
     def with_values(self, values: Mapping[str, Any]) -> Contract:
         rows = dict(self.rows)
         for name, value in values.items():
-            rows[name] = replace(self.row(name), value=value, overridden=True)
+            rows[name] = replace(self.row(name), value=value)
         return replace(self, rows=MappingProxyType(rows))
 
 

@@ -104,7 +104,6 @@ def test_an_override_file_replaces_values_by_name(tmp_path: Path) -> None:
     file.write_text("cornerstone: {part_time_zone_rule: utc, data_exporter: false}\n")
     contract = load(C, override=file)
     assert contract.rule("part_time_zone_rule") == "utc" and contract.switch("data_exporter") is False
-    assert contract.row("part_time_zone_rule").overridden
     assert load(A, override=file).rows == load(A).rows
     file.write_text("cornerstone: {no_such_row: 1}\n")
     with pytest.raises(UnregisteredName):

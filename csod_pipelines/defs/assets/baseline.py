@@ -94,7 +94,7 @@ def initial_import(context: dg.AssetExecutionContext, config: ImportForm, house:
 
 def confirm_portal(given: str, *, settings: "Settings") -> None:
     """Refuse to apply unless the operator named the portal, as it stands in external ids or by its host."""
-    from csod_pipelines.runtime import wrong_portal
+    from csod_pipelines.portal import wrong_portal
 
     if (why := wrong_portal(given, settings=settings)) is not None:
         raise dg.Failure(description=why, allow_retries=False)

@@ -152,7 +152,6 @@ class Document:
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...]
     operations: Mapping[str, tuple[str, ...]]  # operation name ('' for none) -> what it does: accounts, contact.create, ...
-    is_mutation: Mapping[str, bool]
 
 
 class Documents:
@@ -182,11 +181,11 @@ def _read(schema: GraphQLSchema, text: str) -> Document:
         node = parse(text, max_tokens=MAX_TOKENS)
         errors = tuple(validate(schema, node))
     except GraphQLError as wrong:
-        return Document(node=None, errors=(wrong,), operations={}, is_mutation={})
+        return Document(node=None, errors=(wrong,), operations={})
     except RecursionError:
-        return Document(node=None, errors=(GraphQLError("The document is nested too deeply"),), operations={}, is_mutation={})
+        return Document(node=None, errors=(GraphQLError("The document is nested too deeply"),), operations={})
     if errors:
-        return Document(node=None, errors=errors, operations={}, is_mutation={})
+        return Document(node=None, errors=errors, operations={})
     fragments = {part.name.value: part for part in node.definitions if isinstance(part, FragmentDefinitionNode)}
     parts = [part for part in node.definitions if isinstance(part, OperationDefinitionNode)]
     names = {part.name.value if part.name else "": part for part in parts}
@@ -194,7 +193,6 @@ def _read(schema: GraphQLSchema, text: str) -> Document:
         node=node,
         errors=(),
         operations={name: tuple(_paths(part, fragments)) for name, part in names.items()},
-        is_mutation={name: part.operation.value == "mutation" for name, part in names.items()},
     )
 
 

@@ -57,11 +57,6 @@ def metadata(portal: Portal, call: Call) -> Answer:
     return Answer(body=body.encode(), headers={"content-type": "application/xml"}, effects=call.effect())
 
 
-def scope_of(view: str) -> str:
-    """One scope a view (csod.dev scopes page)."""
-    return f"{view}:read"
-
-
 def _subjects(portal: Portal, after: int) -> Iterator[tuple[int, Row]]:
     for row in portal.store.subjects.values():
         if row.id > after:

@@ -9,11 +9,12 @@ import pytest
 
 from csod_pipelines.model.keys import Flow, Kind
 from csod_pipelines.model.outcomes import Mode
-from csod_pipelines.runtime import WrongEnds, open_house
+from csod_pipelines.portal import WrongEnds
+from csod_pipelines.runtime import open_house
 from csod_pipelines.settings import load_settings
 from csod_pipelines.store import controls
 from csod_pipelines.store.provision import Urls
-from csod_pipelines_tests.acceptance.operate.little import BASELINE, event, little, people, variables_of
+from csod_pipelines_tests.acceptance.operate.little import BASELINE, event, little, people, told, variables_of
 from csod_pipelines_tests.acceptance.operate.shell import Shell
 from csod_pipelines_tests.acceptance.world import PREFIX, World
 from csod_pipelines_tests.conftest import Postgres
@@ -80,3 +81,17 @@ def test_a_database_serves_one_pair_of_portal_and_instance(database_urls: Urls, 
         other[PREFIX + "DATABASE_URL"] = variables_of(here)[PREFIX + "DATABASE_URL"]
         with pytest.raises(WrongEnds, match="belongs to portal sandbox"):
             open_house(load_settings(other))
+
+
+def test_a_change_of_the_settings_is_kept_with_its_time_and_named_by_its_sections(database_urls: Urls, tmp_path: Path) -> None:
+    """The digest was computed and reached no ledger: nobody could tell under which settings an operation came about."""
+    with little(database_urls, tmp_path, imported=False) as here:
+        first = here.engine.status()["configuration"]
+        with told(here, {}) as again:
+            assert again.engine.status()["configuration"] == first
+        with told(here, {"brakes": {"minimum": 7}, "flow": {"linger_seconds": 61}}) as edited:
+            now = edited.engine.status()["configuration"]
+        with here.house.database.read() as conn:
+            kept = [row.why for row in controls.history(conn, controls.CONFIGURATION)]
+    assert kept == ["changed: brakes, flow", "first use"]
+    assert now["change"] == kept[0] and now["digest"] != first["digest"]

@@ -4,26 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from csod_pipelines.sync.statuses import disappointment, expected_status
+from csod_pipelines.sync.statuses import disappointment
 
 BOTH, ONE, NONE = {"1": True, "2": True}, {"1": True, "2": False}, {"1": False, "2": False}
-
-
-@pytest.mark.parametrize(
-    ("attendance", "result", "status"),
-    [
-        (BOTH, True, "Completed"),
-        (ONE, True, "Completed"),
-        (BOTH, False, "Incomplete"),
-        (BOTH, None, "Incomplete"),
-        (NONE, None, "No Show"),
-        (NONE, True, "No Show"),
-        ({}, True, "Completed"),
-        ({}, None, "Incomplete"),
-    ],
-)
-def test_a_submitted_row_gets_this_status(attendance: dict[str, bool], result: bool | None, status: str) -> None:
-    assert expected_status(attendance=attendance, result=result) == status
 
 
 @pytest.mark.parametrize(
