@@ -69,6 +69,12 @@ class Soak:
         grown = sum(part[-1].tables_mb.values()) - sum(part[0].tables_mb.values())
         return grown * 1e6 / max(1, part[-1].events - part[0].events)
 
+    def minute_by_minute(self) -> Iterator[dict[str, float]]:
+        """One sample a minute, with all tables together."""
+        for sample in self.samples[:: round(60 / SAMPLE_SECONDS)]:
+            numbers = {name: round(value, 1) for name, value in asdict(sample).items() if name != "tables_mb"}
+            yield numbers | {"tables_mb": round(sum(sample.tables_mb.values()), 1)}
+
     @property
     def tables_grown(self) -> float:
         return self.bytes_an_event(3) / max(1.0, self.bytes_an_event(1))
@@ -199,7 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = soak(minutes=given.minutes)
     lines = list(found.lines())
     sys.stdout.write("\n".join(lines) + "\n")
-    keep_long("Soak: steady load while days pass", f"make soak ARGS='--minutes {given.minutes:g}'", lines)
+    keep_long(
+        "Soak: steady load while days pass", f"make soak ARGS='--minutes {given.minutes:g}'", lines, samples=list(found.minute_by_minute())
+    )
     if given.json:
         given.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     return 0 if found.flat and not found.left else 1

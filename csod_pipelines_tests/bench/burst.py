@@ -47,6 +47,7 @@ def measure(*, full: bool) -> Iterator[Row]:
         ratio=registered / 10,
         target="all within 10 s",
         met=everything <= 10,
+        used=everything / 10,
         note=NOTE,
     )
 
@@ -61,6 +62,7 @@ def _counted(name: str, count: int, most: int, *, details: dict[str, int]) -> Ro
         ratio=count / LEARNERS,
         target=f"<= {most}",
         met=count <= most,
+        used=count / most,
         note=NOTE,
         details=details,
     )

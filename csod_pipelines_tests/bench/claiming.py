@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import text
 
 from csod_pipelines.engine.options import EngineOptions
 from csod_pipelines.model.keys import Flow
 from csod_pipelines.store import work
 from csod_pipelines.store.database import Database, connect
 from csod_pipelines.store.work import Mark
+from csod_pipelines_tests.bench import queues
+from csod_pipelines_tests.bench.queues import Claim
 from csod_pipelines_tests.bench.rows import Row, middle
 from csod_pipelines_tests.bench.stage import postgres
 
@@ -29,25 +30,12 @@ LARGE_BATCH = 500
 HOT = "roster:administrate:hot"
 HOT_MARKS_BEFORE, HOT_PAUSE_SECONDS = 500, 0.002
 FLAT = 0.7  # of the speed with few waiting; less is not flat
-NOTE = (
-    "A claim is one committed transaction. The plain queue is the textbook one: one row an event, taken by UPDATE over "
-    "SELECT ... FOR UPDATE SKIP LOCKED."
-)
+NOTE = f"A claim is one committed transaction. {queues.WORDS}"
 
 _FILL = """
     INSERT INTO work (subject, flow, sides, first_seen, ready_at)
     SELECT 'person:administrate:' || n, 'people_sync', 1, now(), now() - make_interval(secs => 3600 - n * 0.001)
     FROM generate_series(1, {count}) AS n"""
-_PLAIN = """
-    CREATE TABLE plain_queue (id bigint PRIMARY KEY, flow text NOT NULL, payload jsonb NOT NULL, status text NOT NULL);
-    CREATE INDEX ON plain_queue (flow, status, id);
-    GRANT ALL ON plain_queue TO PUBLIC"""
-_PLAIN_FILL = """
-    INSERT INTO plain_queue SELECT n, 'people_sync', jsonb_build_object('record', n), 'todo' FROM generate_series(1, {count}) AS n"""
-_PLAIN_CLAIM = text("""
-    UPDATE plain_queue SET status = 'doing' WHERE id IN (
-        SELECT id FROM plain_queue WHERE flow = :flow AND status = 'todo' ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING id, flow, payload""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +46,10 @@ class Owner:
     admin_url: str
 
     def refill(self, count: int) -> None:
-        self.run("TRUNCATE work, work_member, plain_queue")
-        self.run(_FILL.format(count=count))
-        self.run(_PLAIN_FILL.format(count=count))
-        self.run("VACUUM ANALYZE work, plain_queue")
+        self.run("TRUNCATE work, work_member")
+        for fill in (_FILL, *queues.FILL):
+            self.run(fill.format(count=count))
+        self.run(f"VACUUM ANALYZE work, {', '.join(queues.TABLES)}")
         self._execute(self.admin_url, "CHECKPOINT")
 
     def run(self, statement: str) -> None:
@@ -76,77 +64,62 @@ class Owner:
 
 def measure(*, full: bool) -> Iterator[Row]:
     with postgres() as (server, urls):
-        database = connect(urls.engine)
+        database, owner = connect(urls.engine), Owner(urls.owner, server.admin_url)
         try:
-            yield from _measured(Owner(urls.owner, server.admin_url), database)
+            owner.run(queues.PLAIN)
+            with queues.pgqueuer(urls.owner) as pgqueuer:
+                yield from _measured(owner, database, {"the plain queue": queues.plain(database), "pgqueuer": pgqueuer})
         finally:
             database.close()
 
 
-def _measured(owner: Owner, database: Database) -> Iterator[Row]:
-    owner.run(_PLAIN)
+def _measured(owner: Owner, database: Database, peers: Mapping[str, Claim]) -> Iterator[Row]:
+    claims = {"ours": _ours(database), **peers}
     owner.refill(FEW)
-    few, plain_few = _speeds(database)
+    few = _speeds(claims)
     owner.refill(MANY)
-    many, plain_many = _speeds(database)
-    large = _speed(database, _ours, LARGE_BATCH)
+    many = _speeds(claims)
+    large = _speed(claims["ours"], LARGE_BATCH)
     with _one_hot_unit(database):
-        hot, _ = _speeds(database)
-    yield _row(f"{FEW:,} waiting, {BATCH} a claim", few, against=f"the plain queue: {plain_few:,.0f}/s", ratio=few / plain_few)
-    yield _row(
-        f"{MANY:,} waiting, {BATCH} a claim",
-        many,
-        against=f"the plain queue: {plain_many:,.0f}/s",
-        ratio=many / plain_many,
-        target=">= 10,000/s",
-        met=many >= 10_000,
-    )
-    yield _row(
-        f"{MANY:,} waiting",
-        many,
-        against=f"{FEW:,} waiting",
-        ratio=many / few,
-        target=f"flat (>= {FLAT})",
-        met=many / few >= FLAT,
-    )
-    yield _row(
-        f"{MANY:,} waiting and one hot unit",
-        hot,
-        against=f"{MANY:,} waiting",
-        ratio=hot / many,
-        target=f"flat (>= {FLAT})",
-        met=hot / many >= FLAT,
-    )
-    yield _row(f"{MANY:,} waiting, {LARGE_BATCH} a claim", large, against=f"{BATCH} a claim", ratio=large / many)
+        hot = _speeds(claims)
+    target: dict[str, Any] = {"target": ">= 10,000/s", "met": many["ours"] >= 10_000, "used": 10_000 / many["ours"]}
+    for count, found in ((FEW, few), (MANY, many)):
+        for peer in peers:
+            against = f"{peer}: {found[peer]:,.0f}/s"
+            yield _row(f"{count:,} waiting, {BATCH} a claim", found["ours"], against=against, ratio=found["ours"] / found[peer])
+    yield _row(f"{MANY:,} waiting, {BATCH} a claim", many["ours"], against="10,000/s", ratio=many["ours"] / 10_000, **target)
+    for name, found, against, before in (
+        (f"{MANY:,} waiting", many, f"{FEW:,} waiting", few),
+        (f"{MANY:,} waiting and one hot unit", hot, f"{MANY:,} waiting", many),
+    ):
+        ratio = found["ours"] / before["ours"]
+        flat: dict[str, Any] = {"target": f"flat (>= {FLAT})", "met": ratio >= FLAT, "used": FLAT / ratio}
+        yield _row(name, found["ours"], against=against, ratio=ratio, **flat)
+    yield _row(f"{MANY:,} waiting, {LARGE_BATCH} a claim", large, against=f"{BATCH} a claim", ratio=large / many["ours"])
 
 
-def _row(name: str, figure: float, *, against: str, ratio: float, target: str = "", met: bool | None = None) -> Row:
-    return Row(section=SECTION, name=name, figure=figure, unit="units/s", against=against, ratio=ratio, target=target, met=met, note=NOTE)
+def _row(name: str, figure: float, **given: Any) -> Row:
+    return Row(section=SECTION, name=name, figure=figure, unit="units/s", note=NOTE, **given)
 
 
-Claim = Callable[[Database, int], int]
+def _ours(database: Database) -> Claim:
+    def claim(limit: int) -> int:
+        with database.begin() as conn:
+            return len(work.claim(conn, flows=[Flow.PEOPLE], owner="bench", limit=limit, lease_seconds=3600))
+
+    return claim
 
 
-def _ours(database: Database, limit: int) -> int:
-    with database.begin() as conn:
-        return len(work.claim(conn, flows=[Flow.PEOPLE], owner="bench", limit=limit, lease_seconds=3600))
+def _speeds(claims: Mapping[str, Claim]) -> dict[str, float]:
+    """Each one's, measured in turns."""
+    found = [{name: _speed(claim, BATCH) for name, claim in claims.items()} for _ in range(REPEATS)]
+    return {name: middle(speeds[name] for speeds in found) for name in claims}
 
 
-def _plain(database: Database, limit: int) -> int:
-    with database.begin() as conn:
-        return len(conn.execute(_PLAIN_CLAIM, {"flow": Flow.PEOPLE.value, "limit": limit}).all())
-
-
-def _speeds(database: Database) -> tuple[float, float]:
-    """Ours and the plain queue's, in turns."""
-    found = [(_speed(database, _ours, BATCH), _speed(database, _plain, BATCH)) for _ in range(REPEATS)]
-    return middle(ours for ours, _ in found), middle(plain for _, plain in found)
-
-
-def _speed(database: Database, claim: Claim, batch: int, units: int = SAMPLE // REPEATS) -> float:
+def _speed(claim: Claim, batch: int, units: int = SAMPLE // REPEATS) -> float:
     claimed, started = 0, time.perf_counter()
     while claimed < units:
-        got = claim(database, batch)
+        got = claim(batch)
         if not got:
             raise RuntimeError("the backlog of the measurement is used up")
         claimed += got

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from csod_pipelines_tests.bench.rows import Row
+from csod_pipelines_tests.bench.rows import Row, middle
 from csod_pipelines_tests.bench.scene import SESSION, TEMPLATE, USER, external_ids
 from csod_pipelines_tests.bench.stage import Row as StateRow
 from csod_pipelines_tests.bench.stage import Vendor, folder, moment, until
@@ -19,6 +19,8 @@ from csod_pipelines_tests.house.running import RunningHouse, serving
 SECTION = "One isolated event, prerequisites linked, cold through Dagster"
 TARGET_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
+WARM = 10
+NOTE = "Cold: one sample each. The usual way with Dagster, a sensor that requests one run an event, takes that long for every event."
 
 
 def measure(*, full: bool) -> Iterator[Row]:
@@ -31,10 +33,22 @@ def measure(*, full: bool) -> Iterator[Row]:
             _timed(cornerstone, lambda: administrate.act("publish_template", id=draft["id"])),
         )
         event = _event(administrate, draft["id"])
-        contact = next(row for row in administrate.state("contacts") if USER in external_ids(row))
-        yield _row(
-            "learner registered in Administrate -> Cornerstone",
-            _timed(cornerstone, lambda: administrate.act("register", event_id=event["id"], contact_id=contact["id"])),
+        contacts = iter([row["id"] for row in administrate.state("contacts") if USER in external_ids(row)])
+
+        def register() -> float:
+            return _timed(cornerstone, lambda: administrate.act("register", event_id=event["id"], contact_id=next(contacts)))
+
+        cold = register()
+        yield _row("learner registered in Administrate -> Cornerstone", cold)
+        warm = middle(register() for _ in range(WARM))
+        yield Row(
+            section=SECTION,
+            name=f"the next learners, while that run lingers, p50 of {WARM}",
+            figure=warm,
+            unit="s",
+            against=f"one run an event: {cold:.2f} s",
+            ratio=warm / cold,
+            note=NOTE,
         )
 
 
@@ -92,5 +106,6 @@ def _row(name: str, seconds: float) -> Row:
         ratio=seconds / TARGET_SECONDS,
         target=f"<= {TARGET_SECONDS:.0f} s",
         met=seconds <= TARGET_SECONDS,
-        note="One sample each. A way that starts one run an event takes this long for every event.",
+        used=seconds / TARGET_SECONDS,
+        note=NOTE,
     )

@@ -39,6 +39,7 @@ def measure(*, full: bool) -> Iterator[Row]:
         ratio=ours / dagster,
         target="<= 0.5 s",
         met=ours <= TARGET_SECONDS,
+        used=ours / TARGET_SECONDS,
     )
     pandas = any(row["pandas"] for row in found)
     yield Row(section=SECTION, name="pandas imported", figure="yes" if pandas else "no", unit="", target="no", met=not pandas)

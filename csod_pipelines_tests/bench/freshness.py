@@ -50,6 +50,7 @@ def _row(name: str, target: float, *, lag: float, interval: float, seconds: floa
         ratio=whole / target,
         target=f"{target / 60:.0f} min",
         met=whole <= target,
+        used=whole / target,
         note="Measured: one pass over every feed and the work that it found. The ratio is to the target.",
     )
 

@@ -1,19 +1,21 @@
-"""docs/benchmarks.md, made from bench/results.json and, for what has a command of its own, bench/long.json."""
+"""docs/benchmarks.md and its pictures, made from bench/results.json and, for what has a command of its own, bench/long.json."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from csod_pipelines_tests.bench import pictures
 from csod_pipelines_tests.bench.catalogue import MEASUREMENTS
 from csod_pipelines_tests.bench.machine import describe
 from csod_pipelines_tests.bench.table import cells
 
 ROOT = Path(__file__).parents[2]
 RESULTS, LONG, PAGE = ROOT / "bench" / "results.json", ROOT / "bench" / "long.json", ROOT / "docs" / "benchmarks.md"
+TARGETS_PICTURE, SOAK_PICTURE = "images/benchmarks.svg", "images/soak.svg"
 
 HEAD = """# Benchmarks
 
@@ -28,11 +30,17 @@ A target that is not reached says **not met**.
 """
 
 
-def keep_long(name: str, command: str, lines: Iterable[str]) -> None:
-    """The last words of a run that takes too long for `make bench`."""
+def keep_long(name: str, command: str, lines: Iterable[str], *, samples: Sequence[Mapping[str, Any]] = ()) -> None:
+    """The last words of a run that takes too long for `make bench`, and what it looked like meanwhile."""
     known = json.loads(LONG.read_text()) if LONG.exists() else {}
     described = describe()
-    known[name] = {"command": command, "measured_at": described["measured_at"], "commit": described["commit"], "lines": list(lines)}
+    known[name] = {
+        "command": command,
+        "measured_at": described["measured_at"],
+        "commit": described["commit"],
+        "lines": list(lines),
+        "samples": list(samples),
+    }
     LONG.parent.mkdir(exist_ok=True)
     LONG.write_text(json.dumps(dict(sorted(known.items())), indent=1, ensure_ascii=False) + "\n")
     if RESULTS.exists():
@@ -42,7 +50,12 @@ def keep_long(name: str, command: str, lines: Iterable[str]) -> None:
 def write_page() -> None:
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     long = json.loads(LONG.read_text()) if LONG.exists() else {}
-    PAGE.write_text(page_of(json.loads(RESULTS.read_text()), long))
+    results = json.loads(RESULTS.read_text())
+    pictures.targets(results["measurements"], PAGE.parent / TARGETS_PICTURE)
+    for run in long.values():
+        if run.get("samples"):
+            pictures.soak(run["samples"], PAGE.parent / SOAK_PICTURE)
+    PAGE.write_text(page_of(results, long))
 
 
 def page_of(results: Mapping[str, Any], long: Mapping[str, Any]) -> str:
@@ -51,6 +64,7 @@ def page_of(results: Mapping[str, Any], long: Mapping[str, Any]) -> str:
 
 def _lines(results: Mapping[str, Any], long: Mapping[str, Any]) -> Iterator[str]:
     yield HEAD
+    yield f"![Each target, and how much of it is used up]({TARGETS_PICTURE})\n"
     yield from _machine(results)
     what = {m.name: m.what for m in MEASUREMENTS}
     for name, measured in results["measurements"].items():
@@ -63,6 +77,8 @@ def _lines(results: Mapping[str, Any], long: Mapping[str, Any]) -> Iterator[str]
     for name, run in long.items():
         yield f"\n## {name}\n"
         yield from (f"- {line}" for line in run["lines"])
+        if run.get("samples"):
+            yield f"\n![{name}]({SOAK_PICTURE})"
         yield f"\n_`{run['command']}`, {run['measured_at']}, commit {run['commit']}._"
 
 

@@ -54,6 +54,7 @@ def _measured(made: Stage, home: Path, *, ous: int) -> Iterator[Row]:
         ratio=own / target,
         target=f"<= {target:.1f} s ({OWN_SECONDS:.0f} s for {OWN_OUS:,})",
         met=own <= target,
+        used=own / target,
         note="Fetching: asking for the pages, and for each changed record once more, and reading the answers into records. Our own time: "
         "staging, comparing, planning, recording, until the last difference is mended; waiting for the answers to the writes is left out. "
         "The ratio is to the target. Integration Logs are delivered after that.",

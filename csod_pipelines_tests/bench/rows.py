@@ -13,6 +13,7 @@ from typing import Any
 class Row:
     """``against`` names the peer or bound, ``ratio`` is the figure over it. ``met`` None: for comparison, with no target.
 
+    ``used``: how much of the target the figure takes up, at most 1 where it is met; None where that is no number.
     ``section`` names the line of the targets that the row belongs to; several rows may belong to one."""
 
     section: str
@@ -23,6 +24,7 @@ class Row:
     ratio: float | None = None
     target: str = ""
     met: bool | None = None
+    used: float | None = None
     note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 

@@ -64,6 +64,7 @@ def _row(name: str, word: str, *, speed: float, target: float, broken: str) -> R
         ratio=speed / target,
         target=">= 1, none fails",
         met=speed >= target and not broken,
+        used=target / speed,
         note=f"{PROCESSES} processes; starting them is part of the time.",
     )
 
