@@ -13,7 +13,13 @@ from csod_pipelines_tests.bench.table import cells
 
 MET, MISSED, LINE = "#2a9d8f", "#d1495b", "#26547c"
 #: Fixed, so that the same figures make the same file.
-_STYLE = {"svg.hashsalt": "csod_pipelines", "svg.fonttype": "none", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "csod_pipelines",
+    "svg.fonttype": "none",
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 SOAK = (
     ("memory of worker and gateway, MB", ("worker_mb", "gateway_mb")),
     ("connections to the database", ("connections",)),

@@ -11,6 +11,7 @@ from datetime import timedelta
 import psycopg
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
+from pgqueuer.types import QueueEntrypoint, QueueManagerId
 from sqlalchemy import text
 
 from csod_pipelines.store.database import Database
@@ -54,13 +55,13 @@ def pgqueuer(url: str) -> Iterator[Claim]:
     """Installed into the database of ``url``, whose role must be allowed to create tables."""
     with asyncio.Runner() as runner:
         connection = runner.run(psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True))
-        queries, manager = Queries.from_psycopg_connection(connection), uuid.uuid4()
+        queries, manager = Queries.from_psycopg_connection(connection), QueueManagerId(uuid.uuid4())
         runner.run(queries.install())
 
         def claim(limit: int) -> int:
             jobs = queries.dequeue(
                 batch_size=limit,
-                entrypoints={FLOW: EntrypointExecutionParameter(concurrency_limit=0)},
+                entrypoints={QueueEntrypoint(FLOW): EntrypointExecutionParameter(concurrency_limit=0)},
                 queue_manager_id=manager,
                 global_concurrency_limit=None,
                 heartbeat_timeout=timedelta(hours=1),
