@@ -11,8 +11,9 @@ from csod_pipelines.commands.opened import kind_given, opened
 from csod_pipelines.commands.show import as_json, say, table
 from csod_pipelines.model.keys import Kind
 
-EXIT_WOULD_WRITE = 2
+EXIT_FAILED, EXIT_WOULD_WRITE = 1, 2
 _SHOWN = ("what", "administrate", "cornerstone", "fields", "why")
+_UNREAD = ("subject", "reason")
 _PARKED = ("since", "what", "reason", "what_to_do", "subject")
 _REFUSED = ("when", "what", "administrate", "cornerstone", "outcome", "reason", "what_to_do")
 
@@ -29,7 +30,8 @@ def plan(
     everything: Annotated[bool, typer.Option("--all", help="Every kind.")] = False,
     as_json_: Json = False,
 ) -> None:
-    """What would be written now to bring both systems in step. Ends with 2 when something would, with 0 when nothing."""
+    """What would be written now to bring both systems in step. Ends with 2 when something would, with 0 when nothing, with 1 when
+    nothing is known to and some records could not be compared."""
     from csod_pipelines.engine.planning import make_plan
 
     if bool(kind) == everything:
@@ -43,14 +45,15 @@ def plan(
         "parked": made.parked,
         "refused": made.refused,
         "to_do": made.to_do,
+        "unread": made.unread,
         "braked": braked,
     }
     if as_json_:
         as_json(shown)
     else:
         _print(shown)
-    if made.steps:
-        raise typer.Exit(EXIT_WOULD_WRITE)
+    if made.steps or made.unread:
+        raise typer.Exit(EXIT_WOULD_WRITE if made.steps else EXIT_FAILED)
 
 
 def _print(shown: dict[str, Any]) -> None:
@@ -62,6 +65,7 @@ def _print(shown: dict[str, Any]) -> None:
         ("Parked, wait for a person", "parked", _PARKED),
         ("Refused or failed, wait for another value", "refused", _REFUSED),
         ("To do on a screen of Cornerstone", "to_do", _REFUSED),
+        ("Could not be compared, is tried again", "unread", _UNREAD),
     ):
         if shown[name]:
             say(f"\n{title}: {len(shown[name])}")

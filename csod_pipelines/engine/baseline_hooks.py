@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from csod_pipelines.engine.context import Context
 from csod_pipelines.engine.observe import feed_names
 from csod_pipelines.model.keys import Flow, Kind, SystemName
 from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.store import checkpoints
+from csod_pipelines.systems.base import offers
 from csod_pipelines.systems.errors import Forbidden, Refused, Unsupported
 
 A = SystemName.ADMINISTRATE
@@ -24,7 +25,6 @@ RESTING = "import:hooks"
 HOOKS = {Kind.ORG_UNIT: ("account_created", "account_updated"), Kind.PERSON: ("contact_created", "contact_updated")}
 
 
-@runtime_checkable
 class HasHooks(Protocol):
     def active_hooks(self, slugs: Iterable[str]) -> tuple[str, ...]: ...
 
@@ -46,7 +46,7 @@ class Hooks:
             if self._done:
                 return
             self._done = True
-            if not self._slugs or not isinstance(system, HasHooks):
+            if not self._slugs or not offers(system, HasHooks):
                 return
             try:
                 active = system.active_hooks(self._slugs)
@@ -60,7 +60,7 @@ class Hooks:
     def wake(self) -> None:
         """Also those that an import left behind that was killed. What they did not tell meanwhile, the feeds tell next."""
         system, slugs = self._ctx.systems[A], _resting(self._ctx)
-        if slugs and isinstance(system, HasHooks):
+        if slugs and offers(system, HasHooks):
             system.set_hooks(slugs, active=True)
             with self._ctx.database.begin() as conn:
                 checkpoints.put(conn, RESTING, {"slugs": []})

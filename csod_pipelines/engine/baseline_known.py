@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from csod_pipelines.engine.brakes import refuse_empty_side
 from csod_pipelines.engine.context import Context, id_on
@@ -17,7 +17,7 @@ from csod_pipelines.store import links, staging
 from csod_pipelines.store.staging import StagedRow
 from csod_pipelines.sync import normalise as n
 from csod_pipelines.sync.translate import natural_key
-from csod_pipelines.systems.base import System
+from csod_pipelines.systems.base import System, offers
 from csod_pipelines.systems.bookmarks import book
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
@@ -27,7 +27,6 @@ SLACK = timedelta(seconds=30)
 Refs = Mapping[RecordKey, str]
 
 
-@runtime_checkable
 class TellsSince(System, Protocol):
     """A system whose feed of changes can begin at any moment of its clock."""
 
@@ -95,7 +94,7 @@ def list_known(ctx: Context, kind: Kind, told: Callable[[], None] = lambda: None
 def look_since(ctx: Context, known: Known, moment: datetime) -> None:
     """Stage what came into being in Administrate since this moment of our clock: an answer that was lost may have been about it."""
     system = ctx.systems[A]
-    if not isinstance(system, TellsSince) or known.kind not in TOLD_BY_FEED:
+    if not offers(system, TellsSince) or known.kind not in TOLD_BY_FEED:
         token = book.set(None)
         try:
             _list(ctx, known, lambda: None)

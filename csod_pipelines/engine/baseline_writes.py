@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -26,7 +26,7 @@ from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.images import image_of
 from csod_pipelines.sync.translate import Terms, to_peer
-from csod_pipelines.systems.base import Draft, Refusal, Written
+from csod_pipelines.systems.base import Draft, Refusal, Written, offers
 from csod_pipelines.systems.errors import Refused
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
@@ -34,7 +34,6 @@ BATCH_RECORDS = 50
 IdRows = Sequence[tuple[RecordKey, Mapping[str, str]]]
 
 
-@runtime_checkable
 class TakesBoth(Protocol):
     """A system that takes new people and the ids of others in one request."""
 
@@ -105,7 +104,7 @@ def create(ctx: Context, kind: Kind, rows: Sequence[Row], carried: Carried) -> N
     target = ctx.systems[A]
     drafts = [row.draft for row in rows]
     creates = [_intent(kind, row.source, "created") for row in rows]
-    if not (carried.links and kind is Kind.PERSON and not carried.apart and isinstance(target, TakesBoth)):
+    if not (carried.links and kind is Kind.PERSON and not carried.apart and offers(target, TakesBoth)):
         with operations(ctx, creates) as opened:
             answers = target.create_many(drafts)
             with ctx.database.begin() as conn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -32,7 +32,7 @@ from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import plan_change
 from csod_pipelines.sync.translate import Terms, natural_key, references, to_peer
-from csod_pipelines.systems.base import Refusal, Written
+from csod_pipelines.systems.base import Refusal, Written, offers
 from csod_pipelines.systems.errors import LeaseLost, Refused, Transient, VendorError
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
@@ -43,7 +43,6 @@ Bases = Mapping[str, Image]
 ChangeRow = tuple[str, Value, frozenset[str]]
 
 
-@runtime_checkable
 class TakesChanges(Protocol):
     """A system that changes many records of a kind in one request."""
 
@@ -76,7 +75,7 @@ def plain_changes(
     ctx: Context, kind: Kind, pairs: Sequence[Link], shown: Mapping[RecordKey, Reading], bases: Mapping[int, Bases]
 ) -> dict[int, PlainChange]:
     """Those of the pairs that one update in Administrate brings in step, by link."""
-    if kind not in KINDS or not isinstance(ctx.systems[A], TakesChanges) or (kind is Kind.PERSON and ctx.options.write_back):
+    if kind not in KINDS or not offers(ctx.systems[A], TakesChanges) or (kind is Kind.PERSON and ctx.options.write_back):
         return {}
     both = {link.id: (_record(shown, kind, C, link), _record(shown, kind, A, link)) for link in pairs}
     with ctx.database.read() as conn:
@@ -161,7 +160,7 @@ def _read_again(ctx: Context, kind: Kind, pairs: Sequence[Link]) -> dict[RecordK
 def _written(ctx: Context, kind: Kind, plain: Sequence[PlainChange], claims: Mapping[str, Claim]) -> set[str]:
     """The subjects that are done with. What was refused, or lost on the way, is not among them."""
     target = ctx.systems[A]
-    assert isinstance(target, TakesChanges)
+    assert offers(target, TakesChanges)
     subjects = [change.subject for change in plain]
     rows = [(change.peer.id, value_over(change.peer.value, change.desired, change.fields), change.fields) for change in plain]
     try:

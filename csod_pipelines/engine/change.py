@@ -247,7 +247,7 @@ def _agree(
 def _note_parts(conn: Connection, link: Link, own: Offering, peer: Offering, known: Mapping[str, str]) -> None:
     """Which session is which part, and when the last one ends: rosters and results are read by it."""
     ends = max((part.end for part in own.parts), default=None)
-    facts = {**link.facts, "parts": part_pairs(own.parts, peer.parts, known), "ends_at": ends.isoformat() if ends else None}
+    facts = {"parts": part_pairs(own.parts, peer.parts, known), "ends_at": ends.isoformat() if ends else None}
     links.set_facts(conn, link.id, facts)
 
 

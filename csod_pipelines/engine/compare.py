@@ -27,6 +27,7 @@ from csod_pipelines.sync.directions import DIRECTIONS, flow_of
 from csod_pipelines.sync.images import changed, image_of
 from csod_pipelines.sync.plan import MAPPED
 from csod_pipelines.systems.base import Page
+from csod_pipelines.systems.errors import Permanent, Unauthorized
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 MOST_PARKED = 10_000
@@ -60,12 +61,14 @@ CREATES_FROM: dict[Kind, SystemName] = {
 class Drift:
     """One unit that would write, and what. No steps: it writes nothing, but is to be parked, or something that stands open to be closed.
 
-    ``plain``: all of it is one change in Administrate, which may go with others. ``level``: how far below its root a unit stands."""
+    ``plain``: all of it is one change in Administrate, which may go with others. ``level``: how far below its root a unit stands.
+    ``unread``: why it could not be compared."""
 
     subject: str
     steps: tuple[Step, ...]
     plain: PlainChange | None = None
     level: int = 0
+    unread: str = ""
 
 
 def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
@@ -83,7 +86,13 @@ def differences(ctx: Context, kind: Kind) -> Iterator[Drift]:
 
 def _planned(dry: Context, subject: str, kind: Kind, *, level: int = 0) -> Drift | None:
     dry.steps = []
-    end = _plan_one(dry, subject)
+    try:
+        end = _plan_one(dry, subject)
+    except Unauthorized:
+        raise
+    except Permanent as err:  # a session that is gone, an answer that makes no sense: one unit must not end the comparison of all
+        dry.totals.done[f"could not be compared: {type(err).__name__}"] += 1
+        return Drift(subject=subject, steps=(), level=level, unread=str(err))
     steps = tuple(step for step in dry.steps if kind not in (Kind.ENROLLMENT, Kind.OUTCOME) or step.kind is kind)
     if steps or (end is not None and (end.disposition is Disposition.PARKED or end.reason == DONE)):
         return Drift(subject=subject, steps=steps, level=level)

@@ -249,7 +249,7 @@ def _create(ctx: Context, source: Record, draft: Draft, link: Link, intent: Inte
         home = getattr(draft.value, "org_unit_id", None) or getattr(draft.value, "parent_id", None)
         closed = home if home and _is_closed(ctx, target, home) else None
         with ctx.database.begin() as conn:
-            links.set_facts(conn, link.id, {**link.facts, "refused": inputs, CLOSED: closed})
+            links.set_facts(conn, link.id, {"refused": inputs, CLOSED: closed})
         if begun:
             raise Later("answer_lost", seconds=SHOWN_AFTER_SECONDS) from err
         return refused_end(err, tuple(op.id for op in opened))

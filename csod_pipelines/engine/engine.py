@@ -31,7 +31,7 @@ from csod_pipelines.store.database import Database
 from csod_pipelines.store.work import Waiting
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.systems.base import Clock, Seams, System
-from csod_pipelines.systems.errors import VendorError
+from csod_pipelines.systems.errors import LeaseLost, VendorError
 
 Progress = Callable[[Totals], None]
 
@@ -171,7 +171,7 @@ class Engine:
                 if not leases.acquire(conn, name, owner, 30.0):
                     ctx.totals.stopped_reason = "lease_held"
                     return ctx.totals
-            self._guard.drain_as(name)
+            self._guard.drain_as(name, exclusive=True)
         token = lane.set("batch")
         try:
             if not ctx.dry and self._modes.mode(flow) is Mode.LIVE:
@@ -182,6 +182,8 @@ class Engine:
         except RunPaused as err:
             totals = ctx.totals
             totals.stopped_reason = str(err)
+        except LeaseLost as err:
+            raise FlowStopped(f"{err}. Another run of it has begun meanwhile and goes on.") from err
         except VendorError as err:
             raise FlowStopped(f"{err} Start it again: it goes on where it was, and writes nothing twice.") from err
         finally:

@@ -29,6 +29,7 @@ class LeaseGuard:
         self._held: dict[str, None] = {}
         self._lost: set[str] = set()  # kept, and taken over before their turn came
         self._drainer: str | None = None
+        self._exclusive = False
         self._renewed = UNKNOWN
         self.allowed = 0  # how often a call was let pass
 
@@ -51,12 +52,13 @@ class LeaseGuard:
         self._held.pop(subject, None)
         self._lost.discard(subject)
 
-    def drain_as(self, name: str | None) -> None:
-        self._drainer = name
+    def drain_as(self, name: str | None, *, exclusive: bool = False) -> None:
+        """A lease kept beside those of units. ``exclusive``: whose loss ends the work, for two at it would get into each other's way."""
+        self._drainer, self._exclusive = name, exclusive
 
     def ensure(self, seconds: float) -> None:
         """Make sure that at least ``seconds`` plus a margin of every lease remain; raises LeaseLost where a unit that is being
-        worked on was taken over."""
+        worked on, or an exclusive lease, was taken over."""
         age = self._clock.monotonic() - self._renewed
         fresh = age < JUST_NOW_SECONDS or (age < RENEW_SECONDS and LEASE_SECONDS - age > seconds + MARGIN_SECONDS)
         if not fresh and (self._kept or self._held or self._drainer is not None):
@@ -68,13 +70,14 @@ class LeaseGuard:
         subjects = [*self._kept, *(subject for subject in self._held if subject not in self._kept)]
         with self._database.begin() as conn:
             renewed = work.renew(conn, owner=self.owner, subjects=subjects, lease_seconds=LEASE_SECONDS) if subjects else ()
-            if self._drainer is not None:
-                leases.renew(conn, self._drainer, self.owner, LEASE_SECONDS)
+            drains = self._drainer is None or leases.renew(conn, self._drainer, self.owner, LEASE_SECONDS)
         self._renewed = before
         gone = [subject for subject in subjects if subject not in renewed]
         self._lost.update(gone)
         for subject in gone:
             self._kept.pop(subject, None)
+        if self._exclusive and not drains:
+            raise _lost([self._drainer or ""])
         if any(subject in self._held for subject in gone):
             raise _lost(gone)
 

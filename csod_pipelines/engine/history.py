@@ -12,13 +12,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from csod_pipelines.engine.context import Context, WouldApply
+from csod_pipelines.engine.context import Context, Later, Parked, WaitsFor, WouldApply
+from csod_pipelines.engine.errors import FlowStopped
 from csod_pipelines.engine.guard import LEASE_SECONDS
 from csod_pipelines.engine.roster import handle_roster
 from csod_pipelines.engine.routes import event_of_session
 from csod_pipelines.engine.totals import Totals
 from csod_pipelines.engine.units import with_prerequisites, work_one
 from csod_pipelines.model.keys import Flow, SystemName, roster_subject
+from csod_pipelines.model.outcomes import Mode
 from csod_pipelines.model.records import Enrollment
 from csod_pipelines.store import work
 from csod_pipelines.store.work import Mark
@@ -36,9 +38,13 @@ def month_bounds(month: str) -> tuple[datetime, datetime]:
 
 
 def backfill(ctx: Context, month: str, *, progress: Callable[[Totals], None] | None = None) -> Totals:
-    """Bring one month in step; a dry context only counts."""
+    """Bring one month in step; a dry context only counts, and so does a flow that may only observe. Raises FlowStopped where it is off."""
     ctx = with_prerequisites(ctx)
     ctx.flow = Flow.HISTORY
+    mode = ctx.mode(Flow.HISTORY)
+    if mode is Mode.OFF and not ctx.dry:
+        raise FlowStopped("modes.historical_enrollments is off in csod_pipelines.yaml; nothing was written")
+    ctx.dry = ctx.dry or mode is not Mode.LIVE
     start, end = month_bounds(month)
     rows_by_session: Counter[str] = Counter()
     for page in ctx.systems[C].enrollments_between(start, end):
@@ -64,7 +70,7 @@ def _bring(ctx: Context, event: str) -> None:
     subject = roster_subject(event)
     if ctx.dry:
         dry = replace(ctx, steps=[])
-        with suppress(WouldApply):  # the steps were noted
+        with suppress(WouldApply, Later, WaitsFor, Parked):  # the steps were noted, or there is nothing to write just now
             handle_roster(dry, subject, event)
         ctx.totals.operations["would_apply"] += len(dry.steps)
         ctx.totals.dispositions["would_apply" if dry.steps else "unchanged"] += 1

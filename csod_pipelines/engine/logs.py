@@ -20,7 +20,7 @@ from csod_pipelines.model.keys import Flow, SystemName
 from csod_pipelines.store import checkpoints, leases, ledger_log
 from csod_pipelines.store.ledger_log import Ended
 from csod_pipelines.store.ledger_views import operations_by_id
-from csod_pipelines.systems.base import LogEntry, TakesLogs
+from csod_pipelines.systems.base import LogEntry, TakesLogs, offers
 from csod_pipelines.systems.errors import LeaseLost, VendorError
 
 LEASE = "integration-logs"
@@ -95,7 +95,7 @@ class LogCourier:
     def _deliver(self, *, most_batches: int | None, seconds: float) -> int:
         ctx = self._ctx
         system = ctx.systems[SystemName.ADMINISTRATE]
-        if ctx.dry or not isinstance(system, TakesLogs) or not ctx.modes.released or ctx.modes.system_paused(SystemName.ADMINISTRATE):
+        if ctx.dry or not offers(system, TakesLogs) or not ctx.modes.released or ctx.modes.system_paused(SystemName.ADMINISTRATE):
             return 0
         with ctx.database.begin() as conn:
             if not checkpoints.due(conn, [LEASE]) or not leases.acquire(conn, LEASE, ctx.guard.owner, LEASE_SECONDS):

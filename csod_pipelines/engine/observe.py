@@ -19,7 +19,7 @@ from csod_pipelines.store import checkpoints, links, work
 from csod_pipelines.store.work import Mark
 from csod_pipelines.sync.directions import flow_of
 from csod_pipelines.systems.base import Hint
-from csod_pipelines.systems.errors import RateLimited, Transient, Unauthorized
+from csod_pipelines.systems.errors import Permanent, RateLimited, Transient, Unauthorized
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
 
@@ -55,7 +55,8 @@ def feeds_of(system: SystemName) -> set[str]:
 
 
 def observe(ctx: Context, *, every_seconds: float, force: bool = False) -> Totals:
-    """Read every feed that is due and mark what changed. A vendor that is down or at its limit delays its own feed only."""
+    """Read every feed that is due and mark what changed. A feed that fails delays nothing but itself: the others are read first, then
+    it is told. Raises FlowStopped where a person must act: credentials, a permission, an answer that makes no sense."""
     with ctx.database.read() as conn:
         due = set(feed_names() if force else checkpoints.due(conn, feed_names()))
     stopped: list[str] = []
@@ -64,8 +65,8 @@ def observe(ctx: Context, *, every_seconds: float, force: bool = False) -> Total
             continue
         try:
             _read_feed(ctx, system, kind, every_seconds)
-        except Unauthorized as err:
-            stopped.append(str(err))
+        except Permanent as err:
+            stopped.append(f"{VENDOR_WORDS[kind][system]} feed: {err}" if not isinstance(err, Unauthorized) else str(err))
         except RateLimited as err:
             ctx.totals.done[f"{system} feed waits for the vendor's limit until {err.until:%H:%M:%S}"] += 1
         except Transient as err:

@@ -6,6 +6,7 @@ read the hinted side -> nothing changed? done. Otherwise read the peer -> plan -
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from csod_pipelines.engine.change import bring_in_step, close_ended
@@ -160,8 +161,11 @@ def _returned(ctx: Context, subject: str, link: Link, owner: Record) -> End:
     """A tombstone answers late events; a positive read of an active record opens a new generation of the link."""
     if why_not_created(ctx, owner) is not None:
         return ended(Disposition.IGNORED, "ended_before")
-    with ctx.database.begin() as conn:
-        reopened = links.reopen(conn, link.id)
+    if ctx.dry:
+        reopened = replace(link, state="live", generation=link.generation + 1)
+    else:
+        with ctx.database.begin() as conn:
+            reopened = links.reopen(conn, link.id)
     peer_id = id_on(reopened, owner.key.system.peer)
     if peer_id is None:
         return create_peer(ctx, subject, owner, reopened)

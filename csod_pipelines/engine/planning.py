@@ -54,6 +54,7 @@ class Plan:
     parked: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     to_do: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[dict[str, Any]] = field(default_factory=list)
 
     def braked(self) -> dict[Flow, BrakedPlan]:
         found: dict[Flow, BrakedPlan] = {}
@@ -89,6 +90,8 @@ def make_plan(ctx: Context, kinds: Sequence[Kind]) -> Plan:
         for drift in differences(ctx, kind):
             if drift.subject not in aside:
                 plan.steps += drift.steps
+            if drift.unread:
+                plan.unread.append({"subject": drift.subject, "reason": drift.unread})
     with ctx.database.read() as conn:
         for op in _standing(conn, kinds):
             (plan.to_do if op.reason in TO_DO_REASONS else plan.refused).append(as_row(op))

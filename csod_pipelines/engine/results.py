@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from csod_pipelines.engine.context import Context, End, WouldApply
 from csod_pipelines.engine.ends import RosterEnd, merged
 from csod_pipelines.engine.operations import Intent, Operation, operation, operations, refused_end
@@ -28,6 +30,7 @@ from csod_pipelines.systems.base import OutcomeRow, Refusal
 from csod_pipelines.systems.errors import Refused
 
 A, C = SystemName.ADMINISTRATE, SystemName.CORNERSTONE
+FILL_REFUSED = "fill_refused"  # among a pair's facts: the digest of what Administrate did not take from a completion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +174,7 @@ def _judge(ctx: Context, offering: OfferingFacts, due: Due, op: Operation, answe
 def _remember(conn: Any, ctx: Context, due: Due, row: Record) -> None:
     link = due.seat.link
     assert link is not None
-    fresh = links.by_id(conn, link.id)
-    links.set_facts(conn, link.id, {**(fresh.facts if fresh else link.facts), "sent": _wanted(due)})
+    links.set_facts(conn, link.id, {"sent": _wanted(due)})
     for record in (due.seat.learner, row):
         if record is not None:
             images.save(conn, link.id, record.key.system, seen=image_of(record), base=image_of(record))
@@ -185,9 +187,13 @@ def _remember_sent(ctx: Context, due: Due) -> None:
 
 
 def _fill(ctx: Context, subject: str, offering: OfferingFacts, batch: Sequence[Due]) -> dict[int, End]:
-    """A completion in Cornerstone: fills the learner's empty result, and marks only where none was made."""
+    """A completion in Cornerstone: fills the learner's empty result, and marks only where none was made. What Administrate refused
+    is not sent again until it changes."""
     due = batch[0]
     payload = {"attendance": dict(due.plan.fill_attendance or {}), "result": due.plan.fill_result}
+    inputs = input_digest(payload)
+    if due.seat.link is not None and due.seat.link.facts.get(FILL_REFUSED) == inputs:
+        return {id(due.seat): End(disposition=Disposition.FAILED, reason="refused_before")}
     ids: tuple[Any, ...] = ()
     try:
         with operation(ctx, _intent(subject, due, "recorded", A, payload)) as op:
@@ -202,16 +208,21 @@ def _fill(ctx: Context, subject: str, offering: OfferingFacts, batch: Sequence[D
             answer = ctx.systems[A].record_outcomes(offering.event_id, [row], submit=False).get(row.enrollment.id)
             with ctx.database.begin() as conn:
                 if isinstance(answer, Refusal):
-                    op.close(conn, OperationOutcome.FAILURE, "refused_by_vendor", params={"message": answer.message}, detail=answer.message)
-                    return {
-                        id(due.seat): End(
-                            disposition=Disposition.FAILED, reason="refused_by_vendor", params={"message": answer.message}, operations=ids
-                        )
-                    }
+                    told = {"message": answer.message}
+                    op.close(conn, OperationOutcome.FAILURE, "refused_by_vendor", params=told, detail=answer.message)
+                    _note_refused(conn, due, inputs)
+                    return {id(due.seat): End(disposition=Disposition.FAILED, reason="refused_by_vendor", params=told, operations=ids)}
                 op.close(conn, OperationOutcome.SUCCESS, due.plan.reason)
         return {id(due.seat): End(disposition=Disposition.APPLIED, reason=due.plan.reason, operations=ids)}
     except Refused as err:
+        with ctx.database.begin() as conn:
+            _note_refused(conn, due, inputs)
         return {id(due.seat): refused_end(err, ids)}
+
+
+def _note_refused(conn: Connection, due: Due, inputs: str) -> None:
+    if due.seat.link is not None:
+        links.set_facts(conn, due.seat.link.id, {FILL_REFUSED: inputs})
 
 
 def _conflict(ctx: Context, subject: str, due: Due) -> End:
@@ -224,7 +235,7 @@ def _conflict(ctx: Context, subject: str, due: Due) -> End:
     try:
         with operation(ctx, _intent(subject, due, "result conflict", C, values)) as op, ctx.database.begin() as conn:
             op.close(conn, OperationOutcome.FAILURE, "result_conflict", params=values)
-            links.set_facts(conn, due.seat.link.id, {**due.seat.link.facts, "conflict": input_digest(values)})
+            links.set_facts(conn, due.seat.link.id, {"conflict": input_digest(values)})
     except WouldApply as would:
         return would.end
     return End(disposition=Disposition.FAILED, reason="result_conflict", params=values, operations=(op.id,))

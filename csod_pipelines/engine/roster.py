@@ -12,7 +12,7 @@ from typing import Any
 
 from csod_pipelines.engine import roster_agreement
 from csod_pipelines.engine import roster_writes as writes
-from csod_pipelines.engine.context import Context, End, WouldApply
+from csod_pipelines.engine.context import Context, End, Later, WouldApply
 from csod_pipelines.engine.ends import RosterEnd, merged
 from csod_pipelines.engine.leftovers import settle_leftovers
 from csod_pipelines.engine.places import OfferingFacts, Seat, Seating, offering_facts, plan_seat, seat, seats_moved, with_room
@@ -57,10 +57,14 @@ def handle_roster(ctx: Context, subject: str, event_id: str) -> RosterEnd:
 def _learners(ctx: Context, offering: OfferingFacts) -> tuple[OfferingFacts, Roster]:
     """An event that was deleted has nobody any more, and is closed like one that was cancelled."""
     try:
-        return offering, ctx.systems[A].roster(offering.event_id)
+        here = ctx.systems[A].roster(offering.event_id)
     except Refused as err:
         if err.code != "not_found":
             raise
+    else:
+        if not here.complete:  # whoever is missing may have been skipped between two pages: that says nothing of him
+            raise Later("list_moved")
+        return offering, here
     if offering.link.state != "tombstone" and not ctx.dry:
         ctx.first(str(RecordKey(Kind.OFFERING, A, offering.event_id)))
     return replace(offering, cancelled=True), Roster(offering_id=offering.event_id, rows=())
@@ -81,7 +85,8 @@ def _concluded(
     result = _collect(planned, ends, seating.nameless)
     if seating.waiting_people:
         result.unresolved |= {m for e in here.rows + there.rows if (m := str(e.key)) in seating.nameless}
-        result.again_seconds = MENDED_SECONDS if all(seating.waiting_people.values()) else UNRESOLVED_SECONDS
+        seconds = MENDED_SECONDS if all(seating.waiting_people.values()) else UNRESOLVED_SECONDS
+        result.again_seconds = min(result.again_seconds or seconds, seconds)
     waiting = [entry for entry, step in planned if step.action is RosterAction.WAIT]
     result.to_close = bool(writes.never_seated(ctx, offering, waiting))
     bring_results(ctx, subject, offering, [entry for entry, _ in planned], result)

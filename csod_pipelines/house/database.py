@@ -43,19 +43,19 @@ class HouseDatabase:
             self._server.stop()
 
     def _put_old_world_aside(self, *, sandboxes: bool) -> None:
-        """Sandboxes forget everything when they stop. A ledger of records that no longer exist would park the new ones."""
+        """Sandboxes forget everything when they stop. A ledger of records that no longer exist would park the new ones. Only a
+        database that began with sandboxes bears their mark: one of live portals is left where it is, whoever starts on it."""
         marker = self._home.path / WORLD
         data = self._home.path / "postgres"
-        if sandboxes and marker.exists() and data.exists():
+        if marker.exists() and data.exists():
             self._stop_left_behind()
             previous = self._home.path / "postgres.previous"
             shutil.rmtree(previous, ignore_errors=True)
             data.rename(previous)
-            self._say(f"the sandboxes begin anew, so the database does too; the last one is kept in {previous}")
-        if sandboxes:
+            self._say(f"the sandboxes of the last house are gone, so the database begins anew; the last one is kept in {previous}")
+        marker.unlink(missing_ok=True)
+        if sandboxes and not data.exists():
             marker.touch()
-        elif marker.exists():
-            marker.unlink()
 
     def _stop_left_behind(self) -> None:
         """A server that outlived its house writes on in a folder that is renamed under it."""

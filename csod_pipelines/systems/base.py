@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from inspect import isfunction
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
 from csod_pipelines.model.readings import Reading, Roster
@@ -171,13 +172,21 @@ class LogEntry:
     groups: tuple[Mapping[str, str], ...] = ()
 
 
-@runtime_checkable
 class TakesLogs(Protocol):
     """A system that shows entries about our operations to its own administrators."""
 
     def write_logs(self, entries: Sequence[LogEntry]) -> tuple[Refusal | None, ...]:
         """In the order given; None where the entry was taken."""
         ...
+
+
+P = TypeVar("P")
+
+
+def offers(system: object, what: type[P]) -> TypeGuard[P]:
+    """Whether the system has every method of the protocol ``what`` itself names. ``isinstance`` would not see, from Python 3.12 on,
+    what a wrapper forwards."""
+    return all(callable(getattr(system, name, None)) for name, made in vars(what).items() if isfunction(made) and not name.startswith("_"))
 
 
 # ---- what a system asks of the house ----

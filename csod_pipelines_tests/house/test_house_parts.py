@@ -12,6 +12,7 @@ import pytest
 
 from csod_pipelines.cli import run
 from csod_pipelines.house.children import ChildDied, Children, Restarts, end_left_behind, members
+from csod_pipelines.house.database import HouseDatabase
 from csod_pipelines.house.home import Home, HouseNotRunning, HouseRunning, write_private
 from csod_pipelines.house.ports import HOST, choose_ports
 from csod_pipelines.house.stopping import StopRequest
@@ -29,6 +30,30 @@ def test_a_home_belongs_to_one_house_and_is_free_when_that_ends(tmp_path: Path) 
     assert home.owner() is None
     with pytest.raises(HouseNotRunning, match="Start one with"):
         home.running_environment()
+
+
+def started(home: Path, *, sandboxes: bool) -> None:
+    """What a house does to the folder of its database before the server starts, and what the server makes there."""
+    HouseDatabase(load_settings({}, need=NEED_NOTHING), home=Home(home), say=lambda text: None)._put_old_world_aside(sandboxes=sandboxes)
+    (home / "postgres").mkdir(exist_ok=True)
+
+
+def test_the_database_of_a_live_portal_survives_any_number_of_starts_with_sandboxes(tmp_path: Path) -> None:
+    """The first such start marked it as the sandboxes' own, the second moved it away, the third deleted it."""
+    started(tmp_path, sandboxes=False)
+    (tmp_path / "postgres" / "ledger").touch()
+    for _ in range(3):
+        started(tmp_path, sandboxes=True)
+    started(tmp_path, sandboxes=False)
+    assert (tmp_path / "postgres" / "ledger").exists()
+
+
+def test_what_sandboxes_left_is_kept_once_and_serves_nobody(tmp_path: Path) -> None:
+    started(tmp_path, sandboxes=True)
+    (tmp_path / "postgres" / "ledger").touch()
+    started(tmp_path, sandboxes=False)
+    assert not (tmp_path / "postgres" / "ledger").exists()
+    assert (tmp_path / "postgres.previous" / "ledger").exists()
 
 
 def test_a_private_file_is_never_readable_by_others(tmp_path: Path) -> None:

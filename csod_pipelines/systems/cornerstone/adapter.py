@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from csod_pipelines.model.keys import Kind, RecordKey, SystemName
-from csod_pipelines.model.readings import Gone, Present, Reading, Roster
+from csod_pipelines.model.readings import Gone, Present, Reading, Roster, Unknown
 from csod_pipelines.model.records import Course, Offering, OrgUnit, Person, Record, Value
 from csod_pipelines.systems.base import ChangePage, Draft, OutcomeRow, Page, Refusal, Written
 from csod_pipelines.systems.contract import Contract
@@ -73,15 +73,17 @@ class CornerstoneSystem:
         if kind is Kind.ENROLLMENT:
             return self._rosters.read(id)
         if kind in (Kind.SUBJECT, Kind.PROVIDER):
-            rows = (record for page in self.scan(kind) for record in page.records)
-            return next((Present(row) for row in rows if row.id == id), Gone("not in the complete reporting view"))
+            return self.read_many(kind, [id])[id]
         raise Unsupported(f"cornerstone has no record of its own for {kind}")
 
     def read_many(self, kind: Kind, ids: Sequence[str]) -> Mapping[str, Reading]:
         wanted = list(dict.fromkeys(ids))
         if kind in (Kind.SUBJECT, Kind.PROVIDER):
-            rows = {record.id: record for page in self.scan(kind) for record in page.records}
-            return {id: Present(rows[id]) if id in rows else Gone("not in the complete reporting view") for id in wanted}
+            pages = list(self.scan(kind))
+            rows = {record.id: record for page in pages for record in page.records}
+            complete = bool(rows) and pages[-1].complete  # an empty view is a lost permission sooner than the end of all
+            missing = Gone("not in the complete reporting view") if complete else Unknown("the reporting view is not known to be complete")
+            return {id: Present(rows[id]) if id in rows else missing for id in wanted}
         if kind is Kind.ENROLLMENT:
             return self._rosters.read_many(wanted)
         return {id: self.read(kind, id) for id in wanted}

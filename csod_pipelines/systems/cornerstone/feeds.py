@@ -1,7 +1,7 @@
 """What changed: delta links of the data exporter, or windows over the same rows.
 
-The cursor is a JSON text with one position a feed: ``delta`` (a link), ``next`` (in the middle of a full read, with
-``tell``: whether its rows are told as hints), or ``since`` (a stamp, where the portal tracks no changes).
+The cursor is a JSON text with one position a feed: ``delta`` (a link), ``next`` (in the middle of a full read; ``tell``: whether its
+rows are told as hints, ``at``: since when the link is known), or ``since`` (a stamp, where the portal tracks no changes).
 A delta token that the portal no longer knows turns into a full read whose rows are all told: nothing may be missed.
 """
 
@@ -38,6 +38,8 @@ STAMP = "_last_touched_dt_utc"
 UNSTAMPED = frozenset({"export.user_ou_core"})
 #: Reporting lags up to 15 minutes behind (csod.dev, request resiliency); a window reaches further back than that.
 OVERLAP = timedelta(minutes=20)
+#: A refused page link younger than this was not refused for its age.
+LINK_AGE = timedelta(minutes=5)
 
 
 class Feeds:
@@ -65,38 +67,58 @@ class Feeds:
             return self._begin(name, tell=False)
         if "since" in position:
             return ({**position}, ()) if name in UNSTAMPED else self._window(name, position)
-        link = str(position.get("next") or position.get("delta"))
+        link, tell = str(position.get("next") or position.get("delta")), bool(position.get("tell", True))
         try:
             batch = self._exporter.follow(name, link, delta="delta" in position)
         except DeltaLost:
             return self._begin(name, tell=True)
-        tell = bool(position.get("tell", True))
-        return _position(batch, tell=tell, name=name), batch.rows if tell else ()
+        except Refused:
+            if not self._stale(position):
+                raise
+            return self._begin(name, tell=tell)
+        return self._position(batch, tell=tell, name=name), batch.rows if tell else ()
+
+    def _stale(self, position: Mapping[str, Any]) -> bool:
+        """A page link of a read that was broken off: how long it lives no page tells, and one that leads nowhere would be kept for ever."""
+        at = position.get("at")
+        return "next" in position and (at is None or self._now() - datetime.fromisoformat(str(at)) > LINK_AGE)
+
+    def _now(self) -> datetime:
+        return self._portal.transport.clock.now()
+
+    def _position(self, batch: Batch, *, tell: bool, name: str) -> dict[str, Any]:
+        if batch.next_link:
+            return {"next": batch.next_link, "tell": tell, "at": _stamp(self._now())}
+        if batch.delta_link:
+            return {"delta": batch.delta_link}
+        raise Malformed(f"cornerstone {name}: the last page of a tracked read carries no delta link")
 
     def _begin(self, name: str, *, tell: bool) -> tuple[dict[str, Any], Sequence[parse.Row]]:
         """A delta link stands at the end of a full read; the rows of the first one are not told, for scans do that."""
         if self._exports() and self._portal.contract.switch("data_exporter_delta"):
             try:
                 batch = self._exporter.first(name, track=True)
-                return _position(batch, tell=tell, name=name), batch.rows if tell else ()
+                return self._position(batch, tell=tell, name=name), batch.rows if tell else ()
             except Refused as err:
                 if err.code != "untracked":
                     raise
         if not self._portal.transport.clock.heard:
             self._exporter.first(name, query={"top": "1"})
-        return {"since": _stamp(self._portal.transport.clock.now())}, ()
+        return {"since": _stamp(self._now())}, ()
 
     def _window(self, name: str, position: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[parse.Row]]:
         if link := position.get("next"):
-            batch, until = self._exporter.follow(name, str(link)), str(position["until"])
+            try:
+                batch, until = self._exporter.follow(name, str(link)), str(position["until"])
+            except Refused:
+                if not self._stale(position):
+                    raise
+                return self._window(name, {"since": position["since"]})
         else:
             since = datetime.fromisoformat(str(position["since"])) - OVERLAP
-            batch, until = (
-                self._exporter.first(name, query={"filter": f"{STAMP} ge {_stamp(since)}"}),
-                _stamp(self._portal.transport.clock.now()),
-            )
+            batch, until = self._exporter.first(name, query={"filter": f"{STAMP} ge {_stamp(since)}"}), _stamp(self._now())
         if batch.next_link:
-            return {"since": position["since"], "until": until, "next": batch.next_link}, batch.rows
+            return {"since": position["since"], "until": until, "next": batch.next_link, "at": _stamp(self._now())}, batch.rows
         return {"since": until}, batch.rows
 
     def _exports(self) -> bool:
@@ -119,14 +141,6 @@ class Feeds:
 
 def _hint(kind: Kind, id: object, *, deleted: bool, offering_id: str | None = None) -> Hint:
     return Hint(key=RecordKey(kind, SystemName.CORNERSTONE, str(id)), deleted=deleted, offering_id=offering_id)
-
-
-def _position(batch: Batch, *, tell: bool, name: str) -> dict[str, Any]:
-    if batch.next_link:
-        return {"next": batch.next_link, "tell": tell}
-    if batch.delta_link:
-        return {"delta": batch.delta_link}
-    raise Malformed(f"cornerstone {name}: the last page of a tracked read carries no delta link")
 
 
 def _positions(cursor: str | None) -> dict[str, Any]:
