@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from csod_pipelines.engine.guard import LEASE_SECONDS, LeaseGuard
-from csod_pipelines.store import work
+from csod_pipelines.store import leases, work
 from csod_pipelines.store.database import Database, connect
 from csod_pipelines.store.provision import Urls
 from csod_pipelines.store.work import Mark
@@ -119,3 +119,22 @@ def test_a_unit_that_was_taken_over_before_its_turn_is_not_begun_and_does_not_st
     guard.drop(FIRST)
     with pytest.raises(LeaseLost):
         guard.hold(SECOND)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_an_import_whose_lease_was_taken_over_stops_before_its_next_call(
+    timed: Database, guard: LeaseGuard, clock: StillClock, exclusive: bool
+) -> None:
+    """It woke up, found nobody in a table that its successor had begun anew, and would have created everybody again."""
+    with timed.begin() as conn:
+        assert leases.acquire(conn, "import:person", "first", LEASE_SECONDS)
+    guard.drain_as("import:person", exclusive=exclusive)
+    guard.ensure(CALL_SECONDS)
+    clock.advance(LEASE_SECONDS + 1)
+    with timed.begin() as conn:
+        assert leases.acquire(conn, "import:person", "second", LEASE_SECONDS)
+    if exclusive:
+        with pytest.raises(LeaseLost, match="import:person was taken over"):
+            guard.ensure(CALL_SECONDS)
+    else:
+        guard.ensure(CALL_SECONDS)  # of a flow: its units are leased one by one

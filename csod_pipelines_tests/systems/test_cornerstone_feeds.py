@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,8 @@ from csod_pipelines.model.keys import Kind
 from csod_pipelines.systems import cornerstone
 from csod_pipelines.systems.base import Hint
 from csod_pipelines.systems.cornerstone import CornerstoneOptions, CornerstoneSystem
-from csod_pipelines.systems.errors import Unsupported
+from csod_pipelines.systems.cornerstone.exporter import Batch, Exporter
+from csod_pipelines.systems.errors import Refused, Unsupported
 from csod_pipelines_tests.systems.vendor import Vendor
 
 
@@ -31,8 +34,6 @@ def future_session(vendor: Vendor) -> str:
 
 @pytest.fixture(params=["delta", "windows", "small pages"])
 def system(request: pytest.FixtureRequest, c_options: CornerstoneOptions) -> CornerstoneSystem:
-    from dataclasses import replace
-
     if request.param == "small pages":
         return cornerstone.open(replace(c_options, export_page_size=7))
     contract = cornerstone.open(c_options).contract
@@ -77,6 +78,44 @@ def test_a_lost_delta_token_turns_into_a_full_read_that_tells_everything(c_syste
     hints, after = told(c_system, Kind.ORG_UNIT, cursor)
     assert {hint.key.id for hint in hints} == {str(row["id"]) for row in c_vendor.state("ous") if row["type_id"] == 2}
     assert told(c_system, Kind.ORG_UNIT, after)[0] == []
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_read_that_was_broken_off_begins_anew_once_its_page_link_has_died(
+    c_options: CornerstoneOptions, c_vendor: Vendor, monkeypatch: pytest.MonkeyPatch, tracked: bool
+) -> None:
+    """The dead link stayed in the cursor, and the feed was stuck for good."""
+    small = replace(c_options, export_page_size=20 if tracked else 2)
+    contract = cornerstone.open(small).contract.with_values({"data_exporter_delta": tracked})
+    system = cornerstone.open(small, contract=contract)
+    cursor: str | None = None
+    if not tracked:
+        cursor = system.changes(Kind.PERSON, None).cursor
+        c_vendor.advance(1)
+        for user in c_vendor.state("users")[:5]:
+            c_vendor.act("edit_user", id=user["id"], mobile_phone="+1 555 1")
+    broken_off = system.changes(Kind.PERSON, cursor)
+    assert broken_off.more
+    whole, alive = Exporter.follow, set[str]()
+
+    def first(self: Exporter, name: str, *, track: bool = False, query: Mapping[str, str] | None = None) -> Batch:
+        alive.add(name)  # its links are new from here on
+        return begin(self, name, track=track, query=query)
+
+    def dead(self: Exporter, name: str, link: str, *, delta: bool = False) -> Batch:
+        if name not in alive:
+            raise Refused(f"cornerstone {name}: the page token has expired", status=400)
+        return whole(self, name, link, delta=delta)
+
+    begin = Exporter.first
+    monkeypatch.setattr(Exporter, "first", first)
+    monkeypatch.setattr(Exporter, "follow", dead)
+    with pytest.raises(Refused, match="expired"):
+        system.changes(Kind.PERSON, broken_off.cursor)  # so young a link was refused for something else
+    c_vendor.advance(360)
+    system.ping()
+    hints, _ = told(system, Kind.PERSON, broken_off.cursor)
+    assert (len({hint.key.id for hint in hints}) >= 5) is not tracked  # the rows of a first full read are not told
 
 
 def test_kinds_without_a_feed_are_refused(c_system: CornerstoneSystem) -> None:
