@@ -179,12 +179,12 @@ _COUNTS = text("""
     SELECT coalesce(last.outcome, 'open') AS outcome, count(*)
     FROM operation o LEFT JOIN LATERAL (
         SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
-    WHERE CAST(:run_id AS text) IS NULL OR o.run_id = :run_id GROUP BY 1""")
+    WHERE o.at > app_now() - make_interval(days => :days) GROUP BY 1""")
 
 
-def counts(conn: Connection, run_id: str | None = None) -> dict[str, int]:
-    """Operations by outcome, of everything or of one run; what has none yet counts as ``open``."""
-    return {row[0]: row[1] for row in conn.execute(_COUNTS, {"run_id": run_id})}
+def counts(conn: Connection, *, days: int) -> dict[str, int]:
+    """Operations of the last ``days`` by outcome; what has none yet counts as ``open``. The whole ledger is kept for ever."""
+    return {row[0]: row[1] for row in conn.execute(_COUNTS, {"days": days})}
 
 
 _FORGET = text("SELECT forget_person(:administrate_id, :cornerstone_id)")
