@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from csod_pipelines.defs.reporting import PARKED_COLUMNS, table
+from csod_pipelines.defs.reporting import MOST_PARKED, PARKED_COLUMNS, table
 from csod_pipelines.defs.resources import House
 from csod_pipelines.model.keys import Flow, Kind
 
@@ -89,16 +89,19 @@ def changes_are_worked_on(house: House, *, key: dg.AssetCheckKey, flow: Flow, no
 
 
 def nothing_is_parked(house: House, *, key: dg.AssetCheckKey, flow: Flow) -> dg.AssetCheckResult:
-    parked = house.engine.waiting(flow).parked
-    shown = {}
-    if parked:
-        rows = [row for row in house.engine.status()["parked"] if row["flow"] == flow.value]
+    """Units of work, and places on rosters whose unit goes on without them."""
+    rows = [row for row in house.engine.parked(limit=MOST_PARKED) if row["flow"] == flow.value]
+    parked, shown = len(rows), {}
+    if rows:
         recovery = (
-            "Run `parked_records` for the whole list. Each row says who can mend the record and how; once mended, "
-            "`csod-pipelines replay` tries it again, and so does the next change of the record."
+            "Run `parked_records` for those of all flows. Each row says who can mend the record and how; once mended, "
+            "`csod-pipelines replay` tries it again. A further change of the record alone does not."
         )
-        shown = {"recovery": dg.MetadataValue.md(recovery), "sample_truncated": parked > SAMPLE_ROWS}
-        shown |= {"sample": table(rows, columns=PARKED_COLUMNS, most=SAMPLE_ROWS)} if rows else {}
+        shown = {
+            "recovery": dg.MetadataValue.md(recovery),
+            "sample_truncated": parked > SAMPLE_ROWS,
+            "sample": table(rows, columns=PARKED_COLUMNS, most=SAMPLE_ROWS),
+        }
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
@@ -134,8 +137,9 @@ def deliveries_add_up(house: House, *, key: dg.AssetCheckKey) -> dg.AssetCheckRe
     status = house.engine.status()
     ends, forgotten = dict(status["deliveries"]), house.engine.forgotten_deliveries()
     recovery = (
-        f"{forgotten} deliveries of the last {status['counted_days']} days wait for an end, and no work is left to give them one. Nothing is repaired here by itself: run "
-        "the daily reconciliations (they bring both sides together whatever was lost), and report this number."
+        f"{forgotten} deliveries of the last {status['counted_days']} days wait for an end, and no work is left to give them one. "
+        "Nothing is repaired here by itself: run the daily reconciliations (they bring both sides together whatever was lost), "
+        "and report this number."
     )
     return dg.AssetCheckResult(
         asset_key=key.asset_key,

@@ -109,6 +109,9 @@ class FakeEngine:
         self.asked_run = run_id
         return self.operation_rows[:limit]
 
+    def parked(self, *, limit: int) -> list[dict[str, Any]]:
+        return self.parked_rows[:limit]
+
     def forgotten_deliveries(self) -> int:
         return self.forgotten
 
