@@ -25,7 +25,8 @@ DEFAULT_CONFIG_FILE = "csod_pipelines.yaml"
 #: What must be set, by who asks. The engine is the default.
 NEED_NOTHING: tuple[str, ...] = ()
 NEED_DATABASE: tuple[str, ...] = ("database_url",)
-NEED_GATEWAY: tuple[str, ...] = ("gateway_database_url", "administrate.webhook_secret", "cornerstone.webhook_api_key")
+NEED_WEBHOOKS: tuple[str, ...] = ("administrate.webhook_secret", "cornerstone.webhook_api_key")
+NEED_GATEWAY: tuple[str, ...] = ("gateway_database_url", *NEED_WEBHOOKS)
 NEED_ENGINE: tuple[str, ...] = (
     "database_url",
     "administrate.auth_url",
@@ -172,11 +173,16 @@ def load_settings(env: Mapping[str, str] | None = None, *, need: Sequence[str] =
         settings = Settings(**given, **({PREFIX + "CONFIG": config_file} if config_file else {}))
     except ValidationError as err:
         raise SettingsError("\n".join(_mistyped(row) for row in err.errors(include_url=False))) from err
+    require(settings, need)
+    settings._config = read_config(settings.config_file)
+    return settings
+
+
+def require(settings: Settings, need: Sequence[str]) -> None:
+    """Raises SettingsError, which names each of these fields that is not set."""
     missing = [name for name in need if not _value(settings, name)]
     if missing:
         raise SettingsError("\n".join(_missing(name) for name in missing))
-    settings._config = read_config(settings.config_file)
-    return settings
 
 
 def read_config(path: Path | None) -> Config:

@@ -3,12 +3,12 @@
 They read our own database and look at the present, so a check that failed passes again by itself once the cause is gone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from csod_pipelines.defs.reporting import PARKED_COLUMNS, table
+from csod_pipelines.defs.reporting import MOST_PARKED, PARKED_COLUMNS, table
 from csod_pipelines.defs.resources import House
 from csod_pipelines.model.keys import Flow, Kind
 
@@ -49,7 +49,8 @@ def _specs() -> Iterator[dg.AssetCheckSpec]:
     yield dg.AssetCheckSpec(
         "deliveries_add_up",
         asset="recent_operations",
-        description="Every webhook delivery ended in exactly one way, or has work that will end it: nothing was dropped silently.",
+        description="Every webhook delivery of the last days ended in exactly one way, or has work that will end it: nothing was "
+        "dropped silently.",
     )
 
 
@@ -88,16 +89,19 @@ def changes_are_worked_on(house: House, *, key: dg.AssetCheckKey, flow: Flow, no
 
 
 def nothing_is_parked(house: House, *, key: dg.AssetCheckKey, flow: Flow) -> dg.AssetCheckResult:
-    parked = house.engine.waiting(flow).parked
-    shown = {}
-    if parked:
-        rows = [row for row in house.engine.status()["parked"] if row["flow"] == flow.value]
+    """Units of work, and places on rosters whose unit goes on without them."""
+    rows = [row for row in house.engine.parked(limit=MOST_PARKED) if row["flow"] == flow.value]
+    parked, shown = len(rows), {}
+    if rows:
         recovery = (
-            "Run `parked_records` for the whole list. Each row says who can mend the record and how; once mended, "
-            "`csod-pipelines replay` tries it again, and so does the next change of the record."
+            "Run `parked_records` for those of all flows. Each row says who can mend the record and how; once mended, "
+            "`csod-pipelines replay` tries it again. A further change of the record alone does not."
         )
-        shown = {"recovery": dg.MetadataValue.md(recovery), "sample_truncated": parked > SAMPLE_ROWS}
-        shown |= {"sample": table(rows, columns=PARKED_COLUMNS, most=SAMPLE_ROWS)} if rows else {}
+        shown = {
+            "recovery": dg.MetadataValue.md(recovery),
+            "sample_truncated": parked > SAMPLE_ROWS,
+            "sample": table(rows, columns=PARKED_COLUMNS, most=SAMPLE_ROWS),
+        }
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
@@ -129,14 +133,13 @@ def both_sides_hold_the_same(house: House, *, key: dg.AssetCheckKey, kinds: Sequ
 
 
 def deliveries_add_up(house: House, *, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
-    """A delivery without an end must have work that will give it one. Looked at twice, since deliveries keep arriving."""
-    ends, work = _ends_and_work(house)
-    if _forgotten(ends, work):
-        ends, work = _ends_and_work(house)
-    forgotten = _forgotten(ends, work)
+    """A delivery without an end must have work of its own record that will give it one."""
+    status = house.engine.status()
+    ends, forgotten = dict(status["deliveries"]), house.engine.forgotten_deliveries()
     recovery = (
-        f"{forgotten} deliveries wait for an end, and no work is left that could give them one. Nothing is repaired here by itself: run "
-        "the daily reconciliations (they bring both sides together whatever was lost), and report this number."
+        f"{forgotten} deliveries of the last {status['counted_days']} days wait for an end, and no work is left to give them one. "
+        "Nothing is repaired here by itself: run the daily reconciliations (they bring both sides together whatever was lost), "
+        "and report this number."
     )
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
@@ -145,13 +148,3 @@ def deliveries_add_up(house: House, *, key: dg.AssetCheckKey) -> dg.AssetCheckRe
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"received": sum(ends.values()), **ends, **({"recovery": dg.MetadataValue.md(recovery)} if forgotten else {})},
     )
-
-
-def _ends_and_work(house: House) -> tuple[dict[str, int], int]:
-    status = house.engine.status()
-    work = sum(flow["ready"] + flow["in_work"] + flow["parked"] + (flow["next_at"] is not None) for flow in status["flows"].values())
-    return dict(status["deliveries"]), work
-
-
-def _forgotten(ends: Mapping[str, int], work: int) -> int:
-    return 0 if work else ends.get("waiting", 0)

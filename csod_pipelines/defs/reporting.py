@@ -68,6 +68,8 @@ _ENDS = {
 _VERSION = dg.DataVersion("in step")
 _VERSION_TAG = "dagster/data_version"
 
+#: Parked records that are counted; of more nobody looks at the number.
+MOST_PARKED = 10_000
 PARKED_COLUMNS = ("since", "subject", "flow", "reason", "do")
 
 _MARKUP = re.compile(r"[\\`*_\[\]()<>#|!&~]")

@@ -265,6 +265,10 @@ class Engine:
         """What waits for a person, the longest first, with the reason and what to do."""
         return tell.parked_rows(self._database, limit=limit)
 
+    def forgotten_deliveries(self) -> int:
+        """How many deliveries wait for an end that no work is left to give them."""
+        return tell.forgotten_deliveries(self._database)
+
     def status(self) -> dict[str, Any]:
         return tell.status(self._database, self._modes)
 

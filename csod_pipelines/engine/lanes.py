@@ -6,5 +6,5 @@ from contextvars import ContextVar
 from typing import Literal
 
 #: ``live``: people wait for it. ``batch``: leaves a reserve of every limit for what people wait for, and waits a limit out.
-#: ``spare``: takes only what is left over, and waits for nothing.
+#: ``spare``: takes only what is left over, and like ``live`` sleeps a short wait and gives up at a longer one.
 lane: ContextVar[Literal["live", "batch", "spare"]] = ContextVar("lane", default="live")

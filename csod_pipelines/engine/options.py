@@ -59,7 +59,6 @@ class EngineOptions:
     sandbox: bool = False
     instance: str = ""
     modes: Mapping[Flow, Mode] = field(default_factory=dict)
-    create_people: bool = True
     pilot_group: str | None = None
     exclude_user_names: tuple[str, ...] = ()
     ou_roots: frozenset[str] = frozenset()

@@ -33,11 +33,7 @@ def why_not(options: EngineOptions, record: Record) -> str | None:
         if record.facts.get("out_of_scope"):
             return "ou_type_out_of_scope"
         return None if value.active else "inactive_not_created"
-    if isinstance(value, Person):
-        if not options.create_people:
-            return "person_creation_off"
-        return None if value.active else "inactive_not_created"
-    if isinstance(value, Provider):
+    if isinstance(value, Person | Provider):
         return None if value.active else "inactive_not_created"
     if isinstance(value, Course):
         return None if value.state is CourseState.PUBLISHED else "not_published"

@@ -24,6 +24,9 @@ from csod_pipelines.store.database import Database
 from csod_pipelines.store.ledger import OperationRow
 from csod_pipelines.store.links import Link
 
+#: How far back deliveries and operations are counted: the ledger is kept for ever, and ``status`` is asked for in a hurry.
+COUNTED_DAYS = 7
+
 REAL_TIME_FLOWS = (Flow.PEOPLE, Flow.CATALOG, Flow.ENROLLMENT, Flow.RESULT)
 
 #: Administrate's global ids are base64 of a type prefix and the number people see.
@@ -72,7 +75,8 @@ def operation_rows(database: Database, *, run_id: str | None, limit: int) -> lis
 
 
 def status(database: Database, modes: Modes) -> dict[str, Any]:
-    """The settings in force; per flow its mode, what stops it, who drains it, what waits; what is parked; how everything else ended."""
+    """The settings in force; per flow its mode, what stops it, who drains it, what waits; what is parked; how everything else of
+    the last ``counted_days`` ended."""
     with database.read() as conn:
         flows = {}
         for flow in REAL_TIME_FLOWS:
@@ -93,10 +97,17 @@ def status(database: Database, modes: Modes) -> dict[str, Any]:
             "configuration": _configuration(conn),
             "flows": flows,
             "parked": parked_rows(database, limit=50),
-            "deliveries": inbox.dispositions(conn),
-            "operations": ledger.counts(conn),
+            "counted_days": COUNTED_DAYS,
+            "deliveries": inbox.dispositions(conn, days=COUNTED_DAYS),
+            "operations": ledger.counts(conn, days=COUNTED_DAYS),
             "links": links.count_by_kind(conn),
         }
+
+
+def forgotten_deliveries(database: Database) -> int:
+    """Of the days that ``status`` counts."""
+    with database.read() as conn:
+        return inbox.forgotten(conn, days=COUNTED_DAYS)
 
 
 def _configuration(conn: Connection) -> dict[str, str]:

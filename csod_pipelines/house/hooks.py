@@ -14,7 +14,7 @@ import requests
 from csod_pipelines.model.keys import SystemName
 from csod_pipelines.portal import SANDBOX_HOSTS, is_sandbox
 from csod_pipelines.runtime import open_house
-from csod_pipelines.settings import Settings, load_settings
+from csod_pipelines.settings import NEED_WEBHOOKS, Settings, load_settings, require
 from csod_pipelines.systems.administrate import AdministrateSystem
 from csod_pipelines.systems.administrate.webhooks import Credentials, install
 from csod_pipelines.systems.errors import VendorError
@@ -42,12 +42,13 @@ def meet_vendors(variables: Mapping[str, str], *, gateway: str, say: Callable[[s
 
 
 def install_webhooks(variables: Mapping[str, str], *, gateway: str, say: Callable[[str], None]) -> None:
-    """Create or correct our webhooks so that they deliver to ``gateway``. Safe to repeat. Raises Unreachable, and what the vendor's
-    answers raise."""
+    """Create or correct our webhooks so that they deliver to ``gateway``. Safe to repeat. Raises Unreachable,
+    SettingsError where a secret for the deliveries is not set, and what the vendor's answers raise."""
     settings = load_settings(variables)
     address = urlsplit(gateway)
     if not is_sandbox(settings) and (address.scheme != "https" or address.hostname in SANDBOX_HOSTS):
         raise Unreachable(f"the vendors cannot deliver to {gateway}. Give the gateway's public address: --gateway https://...")
+    require(settings, NEED_WEBHOOKS)
     with open_house(settings) as house:
         administrate = cast(AdministrateSystem, house.systems[SystemName.ADMINISTRATE])
         say(_install_administrate(administrate, settings=settings, gateway=gateway))

@@ -17,7 +17,6 @@ from csod_pipelines.store.ledger_operations import (
     close_operation,
     counts,
     current_operation,
-    forget_person,
     open_all,
     open_operation,
     open_operations,
@@ -27,6 +26,6 @@ from csod_pipelines.store.recorder import LedgerRecorder, begin_exchange, end_ex
 
 __all__ = [
     "Closing", "ExchangeRow", "LedgerRecorder", "OpenOperation", "Opening", "OperationRow", "begin_exchange", "close_all",
-    "close_operation", "counts", "current_operation", "end_exchange", "exchanges_of", "forget_person", "open_all", "open_operation",
+    "close_operation", "counts", "current_operation", "end_exchange", "exchanges_of", "open_all", "open_operation",
     "open_operations", "operations", "standing", "to_dos", "with_to_do",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ class OpenOperation:
 class Opening:
     """An operation before its write. ``system`` is the side that is written; ``intent`` are canonical bytes.
 
-    A salted digest of the intent stays for good; the intent itself can be erased (``forget_person``). ``brake`` names what a
+    A salted digest of the intent stays for good; the intent itself can be erased (``forget_person`` of the schema). ``brake`` names what a
     brake counts this write under, ``brake_unit`` what it counts once."""
 
     id: UUID
@@ -179,17 +179,9 @@ _COUNTS = text("""
     SELECT coalesce(last.outcome, 'open') AS outcome, count(*)
     FROM operation o LEFT JOIN LATERAL (
         SELECT outcome FROM operation_outcome WHERE operation_id = o.id ORDER BY number DESC LIMIT 1) last ON true
-    WHERE CAST(:run_id AS text) IS NULL OR o.run_id = :run_id GROUP BY 1""")
+    WHERE o.at > app_now() - make_interval(days => :days) GROUP BY 1""")
 
 
-def counts(conn: Connection, run_id: str | None = None) -> dict[str, int]:
-    """Operations by outcome, of everything or of one run; what has none yet counts as ``open``."""
-    return {row[0]: row[1] for row in conn.execute(_COUNTS, {"run_id": run_id})}
-
-
-_FORGET = text("SELECT forget_person(:administrate_id, :cornerstone_id)")
-
-
-def forget_person(conn: Connection, *, administrate_id: str | None, cornerstone_id: str | None) -> int:
-    """Erase bodies and intents of every operation on this record; returns how many bodies. Bodies of batches go whole."""
-    return conn.execute(_FORGET, {"administrate_id": administrate_id, "cornerstone_id": cornerstone_id}).scalar_one()
+def counts(conn: Connection, *, days: int) -> dict[str, int]:
+    """Operations of the last ``days`` by outcome; what has none yet counts as ``open``. The whole ledger is kept for ever."""
+    return {row[0]: row[1] for row in conn.execute(_COUNTS, {"days": days})}

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy import text
 
@@ -157,12 +157,6 @@ class SharedBudget:
             row.vendor_offset = offset
 
         self._change(bucket, store)
-
-    def state(self, bucket: str) -> Mapping[str, Any]:
-        """The shared row, for status pages."""
-        with self._database.read() as conn:
-            row = conn.execute(text("SELECT * FROM limit_bucket WHERE name = :name"), {"name": bucket}).mappings().one_or_none()
-        return dict(row) if row else {}
 
     def _lease(self, bucket: str, spec: BucketSpec, lane: Lane, amount: int) -> _Tokens:
         tokens: list[_Tokens] = []

@@ -39,10 +39,9 @@ _INLINE_JSON = re.compile(
 )
 
 
-def redact(body: bytes, content_type: str = "") -> bytes:
-    """The body without secrets. JSON and forms are understood; of text only what looks like ``secret: "..."`` is cut.
-
-    ``content_type`` may be empty: the first byte tells JSON from the rest."""
+def redact(body: bytes) -> bytes:
+    """The body without secrets. JSON, told by its first byte, and forms are understood; of text only what looks like
+    ``secret: "..."`` is cut."""
     stripped = body.lstrip()
     if stripped[:1] in (b"{", b"["):
         try:
@@ -50,7 +49,7 @@ def redact(body: bytes, content_type: str = "") -> bytes:
         except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
             pass  # truncated, malformed or nested beyond reason: kept as text, for it is the evidence
     text = body.decode("utf-8", "replace")
-    if "form-urlencoded" in content_type or re.fullmatch(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*", text):
+    if re.fullmatch(r"[^\s=&]+=[^\s&]*(?:&[^\s=&]+=[^\s&]*)*", text):
         return urlencode([(k, REMOVED if _secret(k) else _cut_inline(v)) for k, v in parse_qsl(text, keep_blank_values=True)]).encode()
     return _cut_inline(text, everything=True).encode()
 

@@ -22,10 +22,9 @@ class StagedRow:
     id: str
     payload: Mapping[str, Any]
     parent_id: str | None = None
-    natural_key: str | None = None
 
 
-_COPY = "COPY stage (run, kind, system, id, parent_id, natural_key, digest, payload) FROM STDIN"
+_COPY = "COPY stage (run, kind, system, id, parent_id, digest, payload) FROM STDIN"
 
 
 def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterable[StagedRow], *, payloads: bool = True) -> list[bytes]:
@@ -39,16 +38,10 @@ def stage_rows(conn: Connection, run: str, kind: str, system: str, rows: Iterabl
             payload = canonical(dict(row.payload))
             kept = payload.decode() if payloads else "{}"
             digests.append(digest(payload))
-            copy.write_row((run, str(kind), str(system), row.id, row.parent_id, row.natural_key, digests[-1], kept))
+            copy.write_row((run, str(kind), str(system), row.id, row.parent_id, digests[-1], kept))
     return digests
 
 
-def staged(conn: Connection, run: str, kind: str, system: str) -> int:
-    """How many rows of one side are staged."""
-    return conn.execute(_COUNT, {"run": run, "kind": str(kind), "system": str(system)}).scalar_one()
-
-
-_COUNT = text("SELECT count(*) FROM stage WHERE run = :run AND kind = :kind AND system = :system")
 _LOOK_UP = text("""
     SELECT id, payload->>'id' FROM stage WHERE run = :run AND kind = :kind AND system = :system AND id = ANY(CAST(:ids AS text[]))""")
 

@@ -59,7 +59,6 @@ class Terms:
     """What a translation may need beyond the record: links, and defaults from the settings."""
 
     refs: Refs
-    root_org_unit: str | None = None  # peer id under which a record without parent is put
     default_org_unit: str | None = None  # peer org unit of a person without one
     part_ids: Mapping[str, str] | None = None  # own part id -> peer part id
     provider: str | None = None
@@ -78,7 +77,7 @@ def _ref(record: Record, kind: Kind, id: str | None, terms: Terms) -> str | None
 def _org_unit(record: Record, terms: Terms) -> OrgUnit:
     value = record.value
     assert isinstance(value, OrgUnit)
-    parent = terms.root_org_unit
+    parent = None
     if value.parent_id:
         parent = terms.refs[RecordKey(Kind.ORG_UNIT, record.key.system, value.parent_id)] or None
     return OrgUnit(name=n.ou_name(value.name), parent_id=parent, active=value.active)

@@ -47,6 +47,7 @@ class FakeEngine:
     holds: dict[Flow, str] = field(default_factory=dict)
     due: list[str] = field(default_factory=list)
     deliveries: dict[str, int] = field(default_factory=dict)
+    forgotten: int = 0
     parked_rows: list[dict[str, Any]] = field(default_factory=list)
     operation_rows: list[dict[str, Any]] = field(default_factory=list)
     comparisons: dict[Kind, dict[str, Any]] = field(default_factory=dict)
@@ -108,13 +109,19 @@ class FakeEngine:
         self.asked_run = run_id
         return self.operation_rows[:limit]
 
+    def parked(self, *, limit: int) -> list[dict[str, Any]]:
+        return self.parked_rows[:limit]
+
+    def forgotten_deliveries(self) -> int:
+        return self.forgotten
+
     def status(self) -> dict[str, Any]:
         flows = {
             flow.value: {"ready": w.ready, "in_work": w.leased, "parked": w.parked, "next_at": w.next_ready_at}
             for flow in LIVE_FLOWS
             for w in [self.waiting(flow)]
         }
-        return {"deliveries": self.deliveries, "flows": flows, "parked": self.parked_rows}
+        return {"counted_days": 7, "deliveries": self.deliveries, "flows": flows, "parked": self.parked_rows}
 
     def trace(self, kind: str, id: str) -> Any:
         return SimpleNamespace(lines=[f"{kind} {id} was registered", "It was confirmed"], rows=[{"when": "09:41", "what": "registered"}])

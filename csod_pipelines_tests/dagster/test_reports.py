@@ -58,7 +58,6 @@ def test_a_pair_that_a_system_shows_no_more_and_a_record_without_one_fail_the_ch
 
 
 def test_parked_records_fail_the_check_of_their_flow_alone_with_a_bounded_sample(launch: Launch, engine: FakeEngine) -> None:
-    engine.work[Flow.PEOPLE] = waiting(parked=30)
     engine.parked_rows = [
         {"flow": "people_sync", "subject": f"link:{n}", "since": "2026-01-01", "reason": "Two", "do": "Bind"} for n in range(30)
     ]
@@ -71,10 +70,21 @@ def test_parked_records_fail_the_check_of_their_flow_alone_with_a_bounded_sample
     assert done["learner_results_and_transcripts:nothing_is_parked"].passed
 
 
+def test_a_place_that_is_set_aside_fails_the_check_of_its_flow_although_its_roster_goes_on(launch: Launch, engine: FakeEngine) -> None:
+    """Only parked units were counted."""
+    engine.parked_rows = [{"flow": "enrollment_sync", "subject": "link:1", "since": "2026-01-01", "reason": "Two", "do": "Look"}]
+    check = checks(launch)["learners_and_learning_assignments:nothing_is_parked"]
+    assert not check.passed
+    assert check.metadata["parked"].value == 1
+
+
 def test_deliveries_that_nothing_will_end_any_more_fail_a_check(launch: Launch, engine: FakeEngine) -> None:
+    """One parked record anywhere made the check pass, whatever else was lost."""
     engine.deliveries = {"applied": 6, "unchanged": 2, "waiting": 2}
+    engine.work[Flow.CATALOG] = waiting(parked=1)
+    engine.forgotten = 2
     assert not checks(launch)["recent_operations:deliveries_add_up"].passed
-    engine.work[Flow.CATALOG] = waiting(next_in=60)
+    engine.forgotten = 0
     check = checks(launch)["recent_operations:deliveries_add_up"]
     assert check.passed
     assert check.metadata["received"].value == 10
@@ -104,10 +114,13 @@ def test_an_address_is_refused_where_an_id_is_asked_for_since_run_config_is_show
 
 
 def test_parked_records_are_listed(launch: Launch, engine: FakeEngine) -> None:
-    engine.work[Flow.PEOPLE] = waiting(parked=1)
-    engine.parked_rows = [{"flow": "people_sync", "subject": "link:1", "since": "2026-01-01", "reason": "Two", "do": "Bind"}]
+    """No more than fifty were shown, and places on rosters were not counted."""
+    engine.parked_rows = [
+        {"flow": "people_sync", "subject": f"link:{n}", "since": "2026-01-01", "reason": "Two", "do": "Bind"} for n in range(600)
+    ]
     (event,) = events_of(launch("parked_records"), "ASSET_MATERIALIZATION")
-    assert event.materialization.metadata["parked"].value == 1
+    metadata = event.materialization.metadata
+    assert (metadata["parked"].value, len(metadata["records"].records), metadata["not_shown"].value) == (600, 500, 100)
 
 
 # ---- alerts ----

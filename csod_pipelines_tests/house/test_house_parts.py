@@ -14,10 +14,11 @@ from csod_pipelines.cli import run
 from csod_pipelines.house.children import ChildDied, Children, Restarts, end_left_behind, members
 from csod_pipelines.house.database import HouseDatabase
 from csod_pipelines.house.home import Home, HouseNotRunning, HouseRunning, write_private
+from csod_pipelines.house.hooks import install_webhooks
 from csod_pipelines.house.ports import HOST, choose_ports
 from csod_pipelines.house.stopping import StopRequest
 from csod_pipelines.house.variables import uses_sandboxes
-from csod_pipelines.settings import NEED_NOTHING, SettingsError, load_settings
+from csod_pipelines.settings import NEED_ENGINE, NEED_NOTHING, SettingsError, load_settings, variable
 from csod_pipelines_tests.house.running import ignore_interrupts
 
 
@@ -179,6 +180,15 @@ def test_a_command_without_house_or_settings_says_what_is_missing(
     assert "CSOD_PIPELINES_DATABASE_URL is not set" in capsys.readouterr().err
     assert run(["exec", "--", "true"]) == 1
     assert "No house is running" in capsys.readouterr().err
+
+
+def test_webhooks_are_not_installed_without_the_secret_that_their_deliveries_carry_and_the_missing_variable_is_named() -> None:
+    """Without a running house and without the secret, the command ended with a trace."""
+    names = {variable(name): "https://acme.example.org" if "url" in name else "word" for name in NEED_ENGINE if name != "database_url"}
+    given = names | {"CSOD_PIPELINES_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing"}
+    with pytest.raises(SettingsError, match="CSOD_PIPELINES_ADMINISTRATE_WEBHOOK_SECRET is not set") as caught:
+        install_webhooks(given, gateway="https://sync.example.org", say=lambda text: None)
+    assert "CSOD_PIPELINES_CORNERSTONE_WEBHOOK_API_KEY is not set" in str(caught.value)
 
 
 def test_a_house_may_lose_a_process_now_and_then_for_ever_and_often_only_for_a_minute() -> None:

@@ -128,6 +128,53 @@ def test_what_arrives_for_a_parked_record_counts_as_parked_until_it_is_looked_at
     assert dispositions(timed) == {"parked": 1, "applied": 1}
 
 
+def forgotten(database: Database) -> int:
+    with database.read() as conn:
+        return inbox.forgotten(conn, days=7)
+
+
+def drop_work(database: Database) -> None:
+    with database.begin() as conn:
+        conn.execute(text("DELETE FROM work"))
+        conn.execute(text("DELETE FROM work_member"))
+
+
+def test_a_delivery_whose_work_is_gone_is_found_although_other_records_have_work(timed: Database, clock: Any) -> None:
+    receive(timed, delivery("a"), delivery("b"), delivery("c", "person:administrate:2"))
+    assert forgotten(timed) == 0
+    settle(timed, "person:administrate:2", 3)
+    drop_work(timed)
+    receive(timed, delivery("d", "person:administrate:3"))
+    assert forgotten(timed) == 2
+    clock.advance(8 * 86_400)
+    assert forgotten(timed) == 0
+
+
+def test_a_delivery_is_not_forgotten_while_its_work_goes_by_another_name(timed: Database) -> None:
+    """A record key became a link, or the hint about a learner a member of its event's roster."""
+    learner = "enrollment:administrate:9"
+    receive(timed, delivery("a"), delivery("b", learner), delivery("c", "roster:cornerstone:S", member="enrollment:cornerstone:7"))
+    drop_work(timed)
+    assert forgotten(timed) == 3
+    with timed.begin() as conn:
+        for kind, a, c in (("person", "1", "9"), ("offering", "E", "S")):
+            link = links.claim_link(conn, kind=kind, natural_key=kind, system="administrate", id=a)
+            assert isinstance(link, links.Link)
+            links.bind(conn, link.id, system="cornerstone", id=c)
+        work.mark(conn, [work.Mark(subject="person:cornerstone:9", flow=PEOPLE)])
+        work.mark(conn, [work.Mark(subject="roster:administrate:E", flow="enrollment_sync", member=learner)])
+    assert forgotten(timed) == 0
+
+
+def test_ends_are_counted_of_the_last_days_alone_where_that_is_asked_for(timed: Database, clock: Any) -> None:
+    receive(timed, delivery("a", None))
+    clock.advance(8 * 86_400)
+    receive(timed, delivery("b"))
+    with timed.read() as conn:
+        assert inbox.dispositions(conn, days=7) == {"waiting": 1}
+        assert inbox.dispositions(conn) == {"waiting": 1, "ignored": 1}
+
+
 def test_settling_wakes_what_waited(timed: Database) -> None:
     receive(timed, delivery("a"))
     with timed.begin() as conn:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,8 +9,9 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from csod_pipelines.store import ledger, links
-from csod_pipelines.store.database import Database
+from csod_pipelines.store import images, ledger, links
+from csod_pipelines.store.database import Database, connect
+from csod_pipelines.store.provision import Urls
 
 GRAPHQL = "https://api.example.com/graphql"
 
@@ -41,6 +43,16 @@ def opened(database: Database, subject: str = "person:cornerstone:7", run_id: st
 def closed(database: Database, id: UUID, outcome: str, **changes: Any) -> None:
     with database.begin() as conn:
         ledger.close_operation(conn, id, **{"outcome": outcome, "reason": "created", "params": {"n": 1}, "detail": ""} | changes)
+
+
+def forget(urls: Urls, *, cornerstone_id: str) -> int:
+    """As the owner: no role that runs may."""
+    owner = connect(urls.owner)
+    try:
+        with owner.begin() as conn:
+            return conn.execute(text("SELECT forget_person(NULL, :id)"), {"id": cornerstone_id}).scalar_one()
+    finally:
+        owner.close()
 
 
 def still_open(database: Database, subject: str) -> list[ledger.OpenOperation]:
@@ -91,8 +103,7 @@ def test_the_last_word_on_an_operation_counts(database: Database) -> None:
     closed(database, second, "unknown")
     closed(database, second, "failure", status=409)
     with database.read() as conn:
-        assert ledger.counts(conn) == {"success": 1, "failure": 1, "open": 1}
-        assert ledger.counts(conn, "run:2") == {"failure": 1, "open": 1}
+        assert ledger.counts(conn, days=7) == {"success": 1, "failure": 1, "open": 1}
         rows = ledger.operations(conn)
         assert [r.id for r in rows] == [third, second, first]
         assert (rows[1].outcome, rows[1].status, rows[1].params, rows[1].cause) == ("failure", "409", {"n": 1}, {"event": 5})
@@ -202,7 +213,18 @@ def test_no_secret_reaches_the_ledger(database: Database, recorder: ledger.Ledge
         assert "https://a.example/x?token=~&page=2" in conn.execute(text("SELECT url FROM exchange")).scalars().all()
 
 
-def test_a_forgotten_person_leaves_digests_that_verify_and_nothing_to_read(database: Database, recorder: ledger.LedgerRecorder) -> None:
+def test_operations_are_counted_of_the_last_days_alone(database: Database) -> None:
+    """The ledger is kept for ever, and counting all of it took longer every month."""
+    closed(database, opened(database), "success")
+    with database.begin() as conn:
+        conn.execute(text("SELECT set_config('csod.now', :now, true)"), {"now": (datetime.now(UTC) + timedelta(days=8)).isoformat()})
+        assert ledger.counts(conn, days=7) == {}
+        assert ledger.counts(conn, days=9) == {"success": 1}
+
+
+def test_a_forgotten_person_leaves_digests_that_verify_and_nothing_to_read(
+    database: Database, database_urls: Urls, recorder: ledger.LedgerRecorder
+) -> None:
     id, other = opened(database), opened(database, cornerstone_id="8", subject="person:cornerstone:8")
     for operation in (id, other):
         token = ledger.current_operation.set((operation,))
@@ -213,13 +235,30 @@ def test_a_forgotten_person_leaves_digests_that_verify_and_nothing_to_read(datab
             text("SELECT salt, intent, intent_digest FROM operation_intent JOIN operation ON id = operation_id WHERE id = :id"), {"id": id}
         ).one()
         assert sha256(salt + intent).digest() == digest
-        assert ledger.forget_person(conn, administrate_id=None, cornerstone_id="7") == 2
+    assert forget(database_urls, cornerstone_id="7") == 2
     with database.read() as conn:
         (row,) = ledger.exchanges_of(conn, id)
         assert (row.request, row.answer, row.status) == (None, None, 200)
         assert ledger.open_operations(conn, "person:cornerstone:7")[0].intent is None
         assert ledger.exchanges_of(conn, other)[0].request
         assert conn.execute(text("SELECT count(*) FROM operation WHERE intent_digest IS NOT NULL")).scalar_one() == 2
+
+
+def test_a_forgotten_person_leaves_no_image_once_the_pair_has_ended_and_one_that_stands_keeps_its_bases(
+    database: Database, database_urls: Urls
+) -> None:
+    """Without a base every field counts as changed, and edits that were to stay would be written over."""
+    with database.begin() as conn:
+        link = links.claim_link(conn, kind="person", natural_key="a", system="cornerstone", id="7")
+        assert isinstance(link, links.Link)
+        images.save(conn, link.id, "cornerstone", seen={"first_name": "Ada"}, base={"first_name": "Ada"})
+    forget(database_urls, cornerstone_id="7")
+    with database.begin() as conn:
+        assert images.load(conn, link.id)["cornerstone"].base == {"first_name": "Ada"}
+        links.set_state(conn, link.id, "tombstone")
+    forget(database_urls, cornerstone_id="7")
+    with database.read() as conn:
+        assert images.load(conn, link.id) == {}
 
 
 def test_an_answer_is_kept_to_a_bound_and_its_digest_is_of_the_whole(database: Database, recorder: ledger.LedgerRecorder) -> None:

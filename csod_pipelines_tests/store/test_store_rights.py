@@ -80,6 +80,11 @@ def test_the_auditor_reads_everything_and_writes_nothing(module_database_urls: U
     assert refused(module_database_urls.auditor, "SELECT forget_person('1', '1')")
 
 
+def test_a_run_may_not_erase_a_person_which_would_be_a_way_to_delete_from_the_ledger(module_database_urls: Urls) -> None:
+    assert refused(module_database_urls.engine, "SELECT forget_person('1', '1')")
+    assert not refused(module_database_urls.owner, "SELECT forget_person('1', '1')")
+
+
 def test_no_definer_function_can_be_led_astray_by_a_search_path(module_database_urls: Urls) -> None:
     owner = connect(module_database_urls.owner)
     with owner.read() as conn:

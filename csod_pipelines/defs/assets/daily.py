@@ -97,14 +97,14 @@ def daily_assets(*, zone: str) -> list[dg.AssetsDefinition]:
             kinds=[Kind.ENROLLMENT],
             deps=[sources.ADMINISTRATE_LEARNERS, sources.CORNERSTONE_TRANSCRIPTS],
             zone=zone,
-            description="Learners and learning assignments of all running and coming events compared, event by event.",
+            description="Learners and learning assignments of every paired event compared, past ones too, event by event.",
         ),
         _daily_asset(
             "daily_result_reconciliation",
             kinds=[Kind.OUTCOME],
             deps=[sources.ADMINISTRATE_LEARNERS, sources.CORNERSTONE_TRANSCRIPTS],
             zone=zone,
-            description="Attendance, results and transcript status of recently ended events compared. Different recorded results are "
+            description="Attendance, results and transcript status of every paired event compared. Different recorded results are "
             "reported and never overwritten.",
         ),
     ]

@@ -6,11 +6,12 @@ import dagster as dg
 
 from csod_pipelines.defs.assets import JOB_TAG, OWNERS
 from csod_pipelines.defs.forms import TraceForm
-from csod_pipelines.defs.reporting import COLUMNS, PARKED_COLUMNS, markdown, one_line, table
+from csod_pipelines.defs.reporting import COLUMNS, MOST_PARKED, PARKED_COLUMNS, markdown, one_line, table
 from csod_pipelines.defs.resources import House
 
 TRACE_OP = "tell_story"
 PARKED_OP = "list_parked"
+SHOWN_ROWS = 500
 
 
 def _tool(name: str, description: str) -> dg.AssetSpec:
@@ -44,8 +45,8 @@ def trace_record(context: dg.AssetExecutionContext, config: TraceForm, house: dg
     specs=[
         _tool(
             "parked_records",
-            """Records that wait for a person: since when, why, and what to do. Each is set aside alone, all others go on.
-The oldest come first.
+            f"""Records that wait for a person: since when, why, and what to do. Each is set aside alone, all others go on.
+The oldest come first, at most {SHOWN_ROWS} of them; `csod-pipelines parked --limit` lists more.
 
 **Runs** when an operator starts it. The same as `csod-pipelines parked`; `csod-pipelines replay` tries a record
 again once its cause is mended.
@@ -55,7 +56,6 @@ again once its cause is mended.
     ],
 )
 def parked_records(house: dg.ResourceParam[House]) -> Iterator[dg.MaterializeResult]:
-    status = house.engine.status()
-    number = sum(flow["parked"] for flow in status["flows"].values())
-    shown = table(status["parked"], columns=PARKED_COLUMNS) if status["parked"] else "nothing is parked"
-    yield dg.MaterializeResult(metadata={"parked": number, "records": shown})
+    rows = house.engine.parked(limit=MOST_PARKED)
+    shown = table(rows, columns=PARKED_COLUMNS, most=SHOWN_ROWS) if rows else "nothing is parked"
+    yield dg.MaterializeResult(metadata={"parked": len(rows), "records": shown, "not_shown": max(0, len(rows) - SHOWN_ROWS)})

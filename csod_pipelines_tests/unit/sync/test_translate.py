@@ -27,21 +27,20 @@ NONE = Terms(refs={})
 def test_an_org_unit_needs_its_parent_and_takes_it_along() -> None:
     unit = record(Kind.ORG_UNIT, C, OrgUnit(name=" Fire <dept> ", parent_id="7", active=False))
     assert references(unit) == (Reference(OU_7, True),)
-    assert to_peer(unit, Terms(refs={OU_7: "acc-7"}, root_org_unit="root")) == OrgUnit(name="Fire dept", parent_id="acc-7", active=False)
+    assert to_peer(unit, Terms(refs={OU_7: "acc-7"})) == OrgUnit(name="Fire dept", parent_id="acc-7", active=False)
     with pytest.raises(KeyError):
         to_peer(unit, NONE)
 
 
-def test_a_top_org_unit_goes_under_the_root_or_stands_alone() -> None:
+def test_a_top_org_unit_stands_alone() -> None:
     top = record(Kind.ORG_UNIT, C, OrgUnit(name="Top"))
     assert references(top) == ()
-    assert to_peer(top, Terms(refs={}, root_org_unit="root")) == OrgUnit(name="Top", parent_id="root")
     assert to_peer(top, NONE) == OrgUnit(name="Top")
 
 
 def test_a_parent_that_is_the_other_sides_root_is_no_parent_there() -> None:
     unit = record(Kind.ORG_UNIT, C, OrgUnit(name="Fire", parent_id="7"))
-    assert to_peer(unit, Terms(refs={OU_7: ""}, root_org_unit="root")) == OrgUnit(name="Fire", parent_id=None)
+    assert to_peer(unit, Terms(refs={OU_7: ""})) == OrgUnit(name="Fire", parent_id=None)
 
 
 def person(**given: object) -> Person:

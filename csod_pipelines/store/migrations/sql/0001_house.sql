@@ -44,7 +44,6 @@ CREATE UNLOGGED TABLE stage (
     system       text NOT NULL,
     id           text NOT NULL,
     parent_id    text,
-    natural_key  text,
     digest       bytea NOT NULL,
     payload      jsonb NOT NULL
 );

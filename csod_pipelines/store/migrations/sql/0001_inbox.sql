@@ -91,7 +91,7 @@ END $$;
 
 -- Which numbers ended how. One row a delivery; 'waiting' is not settled yet.
 CREATE VIEW inbox_disposition AS
-    SELECT e.number, e.received_at, e.source, e.type, e.subject, e.member, e.duplicate,
+    SELECT e.number, e.received_at, e.source, e.type, e.subject, e.unit, e.member, e.duplicate,
            coalesce(s.disposition, CASE WHEN w.parked_reason IS NOT NULL THEN 'parked' ELSE 'waiting' END) AS disposition,
            coalesce(s.reason, w.parked_reason, w.reason) AS reason, coalesce(s.params, w.parked_params, '{}') AS params,
            s.at AS settled_at, coalesce(s.operation_ids, '{}') AS operation_ids

@@ -97,7 +97,8 @@ CREATE TABLE exchange_body (
 ) PARTITION BY RANGE (at);
 CREATE TABLE exchange_body_rest PARTITION OF exchange_body DEFAULT;
 
--- Erase what was sent and received about one record: its bodies and intents. Digests and ids stay and go on verifying.
+-- Erase what was sent and received about one record: its bodies and intents, and the images of pairs of it that have ended. Digests
+-- and ids stay and go on verifying. A pair that stands keeps its images: without them every field would count as changed.
 CREATE FUNCTION forget_person(p_administrate_id text, p_cornerstone_id text) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -113,5 +114,7 @@ BEGIN
         SELECT exchange_id FROM exchange_operation WHERE operation_id = ANY (concerned));
     GET DIAGNOSTICS erased = ROW_COUNT;
     DELETE FROM operation_intent WHERE operation_id = ANY (concerned);
+    DELETE FROM image i USING link l WHERE l.id = i.link_id AND l.kind = 'person' AND l.state = 'tombstone'
+        AND (l.administrate_id = p_administrate_id OR l.cornerstone_id = p_cornerstone_id);
     RETURN erased;
 END $$;

@@ -12,6 +12,8 @@ GRANT INSERT ON operation, operation_intent, operation_outcome, exchange, exchan
     settlement, inbox_event, inbox_key, control TO {engine};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {engine};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {engine};
+-- Erasing is the owner's alone.
+REVOKE EXECUTE ON FUNCTION forget_person(text, text) FROM {engine};
 
 -- The gateway faces the internet: two functions, no table.
 GRANT EXECUTE ON FUNCTION receive_many(jsonb), gateway_status() TO {gateway};
