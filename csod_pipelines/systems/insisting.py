@@ -8,6 +8,7 @@ effect, so it is asked for once more; of a batch, only the rows that were refuse
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from csod_pipelines.model.keys import Kind, RecordKey
@@ -32,7 +33,8 @@ class Insisting:
         self._system = system
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
+        found = getattr(self._system, name)
+        return partial(_both_twice, found) if name == "create_and_remember" else found
 
     def create(self, draft: Draft) -> Written:
         return _insist(lambda: self._system.create(draft))
@@ -75,6 +77,18 @@ def _rows_twice(write: Callable[[Sequence[Any]], tuple[Any, ...]], rows: Sequenc
     for place, answer in zip(refused, again or (), strict=again is not None):
         answers[place] = answer
     return tuple(answers)
+
+
+def _both_twice(write: Callable[[Sequence[Any], Sequence[Any]], Any], drafts: Sequence[Any], rows: Sequence[Any]) -> Any:
+    """``create_and_remember``, which not every system offers: of either half what was refused."""
+    halves = [list(answers) for answers in write(drafts, rows)]
+    refused = [[place for place, answer in enumerate(half) if isinstance(answer, Refusal)] for half in halves]
+    if any(refused):
+        again = _once_more(lambda: write([drafts[place] for place in refused[0]], [rows[place] for place in refused[1]]))
+        for half, places, answers in zip(halves, refused, again or ((), ()), strict=True):
+            for place, answer in zip(places, answers, strict=again is not None):
+                half[place] = answer
+    return tuple(tuple(half) for half in halves)
 
 
 def _named_rows_twice(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 
-LARGEST_PLACE = 1 << 28
+LARGEST_PLACE = 1 << 25  # one user of so high an id costs a quarter of a gigabyte, and not two
 
 
 class SeenIds:
@@ -46,7 +46,7 @@ class Homes:
             return
         self._others.pop(str(user_id), None)
         if user >= len(self._places):
-            self._places.extend([-1] * (user + 1 - len(self._places)))
+            self._places.extend(array("q", [-1]) * (user + 1 - len(self._places)))
         self._places[user] = ou
 
     def get(self, user_id: object) -> str | None:
