@@ -57,7 +57,7 @@ def backfill(ctx: Context, month: str, *, progress: Callable[[Totals], None] | N
             event = event_of_session(conn, session_id)
         if event is None:
             ctx.totals.dispositions["ignored"] += rows
-            ctx.totals.done[f"no_offering in {month}"] += rows
+            ctx.totals.done[f"rows of {month} without an event in Administrate"] += rows
             continue
         _bring(ctx, event)
         if progress is not None:
