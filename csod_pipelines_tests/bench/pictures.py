@@ -30,7 +30,7 @@ SOAK = (
 
 def targets(measurements: Mapping[str, Any], file: Path) -> Path:
     """A bar a row whose target is a number: its length is the share of the target that is used up."""
-    rows = [(name, row) for name, measured in measurements.items() for row in measured["rows"] if row["used"] is not None]
+    rows = [(name, row) for name, measured in measurements.items() for row in measured["rows"] if row.get("used") is not None]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9, 0.6 + 0.23 * len(rows)), layout="constrained")
         axes = figure.subplots()
