@@ -40,7 +40,8 @@ def to_the_next_midnight(stage: Stage, *, but_seconds: float) -> None:
     """Cornerstone's days are UTC's."""
     now = stage.vendor_now()
     midnight = (now + timedelta(days=1)).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    stage.clock.travel((midnight - now).total_seconds() - but_seconds)
+    seconds = (midnight - now).total_seconds() - but_seconds
+    stage.clock.travel(seconds if seconds >= 0 else seconds + 86_400)  # in the evening that hour is over: tomorrow's
 
 
 def refusals(stage: Stage) -> int:
