@@ -46,7 +46,7 @@ def main(store: str) -> None:
     else:
         wiring = replace(gateway.wiring_of(settings, database=database), store={"nothing": nothing, "row_by_row": row_by_row}[store])
         server = gateway._server(Gateway(wiring))
-    gateway._spare_what_stays()
+    gateway._keep_waits_short()
     server.run(sockets=[listener])
     database.close()
 
