@@ -38,8 +38,6 @@ STAMP = "_last_touched_dt_utc"
 UNSTAMPED = frozenset({"export.user_ou_core"})
 #: Reporting lags up to 15 minutes behind (csod.dev, request resiliency); a window reaches further back than that.
 OVERLAP = timedelta(minutes=20)
-#: A refused page link younger than this was not refused for its age.
-LINK_AGE = timedelta(minutes=5)
 
 
 class Feeds:
@@ -79,9 +77,9 @@ class Feeds:
         return self._position(batch, tell=tell, name=name), batch.rows if tell else ()
 
     def _stale(self, position: Mapping[str, Any]) -> bool:
-        """A page link of a read that was broken off: how long it lives no page tells, and one that leads nowhere would be kept for ever."""
-        at = position.get("at")
-        return "next" in position and (at is None or self._now() - datetime.fromisoformat(str(at)) > LINK_AGE)
+        """A page link of a read that was broken off, old enough to be refused for its age: kept, it would lead nowhere for ever."""
+        at, life = position.get("at"), timedelta(seconds=self._portal.contract.rule("export_link_seconds"))
+        return "next" in position and (at is None or self._now() - datetime.fromisoformat(str(at)) > life)
 
     def _now(self) -> datetime:
         return self._portal.transport.clock.now()
